@@ -1,0 +1,214 @@
+"""Credit notes: what a refund, or a cancellation, gives back of an invoice.
+
+The money that was returned decides the total; the goods decide where it is placed. How a line's taxes follow is `domain.ledger`'s. A
+refund's own tax figures only make its gross: the tax given back is the invoice's, in proportion.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from adapter.domain.document import Document, DocumentLine, LineTax
+from adapter.domain.frozen import Frozen
+from adapter.domain.ledger import Bucket, Ledger
+from adapter.domain.money import Minor, divide_half_up, exact_sum, from_minor, place, text, to_minor
+from adapter.domain.order import LineKind, Order, Refund
+from adapter.domain.phrases import Phrase, Translate, adjustment_name, in_english, say
+from adapter.domain.state import paid_amount
+from adapter.domain.tax import Finding, Severity
+from adapter.errors import Held, Ignored
+
+_SHIPPING_ADJUSTMENTS = frozenset({"shipping", "shipping_refund"})
+
+
+class Remaining(Frozen):
+    """What credit notes have left of one line of an invoice, signed as on the invoice."""
+
+    position: int
+    net: Minor
+    tax: Minor
+    gross: Minor
+    taxes: tuple[LineTax, ...] = ()
+
+
+class Credited(Frozen):
+    """The lines of a credit note, and what was noticed."""
+
+    lines: tuple[DocumentLine, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass
+class _Part:
+    """One thing that a refund states: its gross in major units, and the bucket that it is about, if it names one."""
+
+    name: str
+    amount: Decimal
+    bucket: Bucket | None = None
+    quantity: Decimal = Decimal(1)
+    shipping: bool = False
+    adjustment: bool = False
+    placed: Minor = 0
+
+
+def remaining(invoice: Document, earlier: Sequence[Document]) -> tuple[Remaining, ...]:
+    """What is left of each line of `invoice` after its `earlier` credit notes, in the order of the invoice."""
+    result = []
+    for bucket in Ledger.after(invoice, earlier).buckets:
+        taxes = bucket.left_taxes()
+        tax = sum(each.amount for each in taxes)
+        result.append(Remaining(position=bucket.line.position, net=bucket.left - tax, tax=tax, gross=bucket.left, taxes=taxes))
+    return tuple(result)
+
+
+def credit_lines(
+    invoice: Document, earlier: Sequence[Document], *, refund: Refund | None, order: Order, translate: Translate = in_english
+) -> Credited:
+    """The lines that give back `refund`, or everything that is left where it is None.
+
+    Each line names the invoice's line that it gives back (`original_line`). What a refund returns without naming goods is placed on all
+    lines by their remaining gross; what it keeps (a restocking fee, less money than the goods were worth) is a negative line. The note
+    that gives back the last of the total leaves zero in every line and every tax, negative lines included.
+
+    Raises `Ignored` where nothing is left or nothing is given back, and where goods of a paid order come back without money; on an
+    unpaid order their value reduces the debt. Raises `Held`, with the figures, where more is returned than is left.
+    """
+    ledger = Ledger.after(invoice, earlier, translate)
+    if ledger.left == 0:
+        raise Ignored("nothing is left of the invoice to give back")
+    if refund is None:
+        ledger.give_rest()
+        return Credited(lines=ledger.lines())
+    parts = _parts(ledger, refund, order)
+    money = _money(ledger, refund, order, parts)
+    if money > ledger.left:
+        currency = invoice.currency
+        raise Held(
+            f"over_refund: refund {refund.id} returns {text(money, currency)} {currency}, but only {text(ledger.left, currency)} {currency}"
+            f" of invoice {invoice.number} is left: check the refund in the shop"
+        )
+    findings = _place(ledger, parts, money)
+    return Credited(lines=ledger.lines(), findings=tuple(findings))
+
+
+def _parts(ledger: Ledger, refund: Refund, order: Order) -> list[_Part]:
+    """What the refund states, each with its gross."""
+    buckets: dict[str, Bucket] = {}
+    for bucket in ledger.buckets:
+        if bucket.line.order_line:
+            buckets.setdefault(bucket.line.order_line, bucket)
+    parts = []
+    for line in refund.lines:
+        own = buckets.get(line.line)
+        gross = _gross(order, line.amount, line.tax, [own.line] if own else [])
+        parts.append(_Part(own.line.name if own else say(Phrase.REFUND, ledger.translate), gross, own, line.quantity or Decimal(1)))
+    charges = [bucket.line for bucket in ledger.buckets if bucket.line.kind is LineKind.SHIPPING]
+    if refund.shipping:
+        parts.append(
+            _Part(say(Phrase.SHIPPING, ledger.translate), _gross(order, refund.shipping, refund.shipping_tax, charges), shipping=True)
+        )
+    for adjustment in refund.adjustments:
+        shipping = adjustment.kind in _SHIPPING_ADJUSTMENTS and adjustment.amount > 0
+        gross = _gross(order, adjustment.amount, adjustment.tax, charges if shipping else [])
+        name = adjustment_name(adjustment.kind, adjustment.reason, ledger.translate)
+        parts.append(_Part(name, gross, shipping=shipping, adjustment=not shipping))
+    return parts
+
+
+def _gross(order: Order, amount: Decimal, tax: Decimal | None, lines: Sequence[DocumentLine]) -> Decimal:
+    """A refunded amount with its tax; where the tax is not stated, with that of the lines it is about."""
+    if order.prices_include_tax:
+        return amount
+    net = sum(line.net for line in lines)
+    if tax is None and net:
+        return from_minor(divide_half_up(to_minor(amount, order.currency) * sum(line.gross for line in lines), net), order.currency)
+    return exact_sum((amount, tax or Decimal(0)))
+
+
+def _money(ledger: Ledger, refund: Refund, order: Order, parts: Sequence[_Part]) -> Minor:
+    """The gross of the note. Sets what each part comes to in minor units."""
+    currency = order.currency
+    stated = exact_sum(part.amount for part in parts)
+    money = to_minor(stated if refund.money is None else refund.money, currency)
+    for part, amount in zip(parts, place([part.amount for part in parts], money or to_minor(stated, currency), currency), strict=True):
+        part.placed = amount
+    if refund.money is not None and money == 0 and parts:
+        return _debt_relief(ledger, order, parts)
+    if money == 0:
+        raise Ignored("the refund gives nothing back")
+    if money < 0:
+        raise Held(f"negative_refund: refund {refund.id} takes {text(-money, currency)} {currency} from the buyer: invoice that by hand")
+    return money
+
+
+def _debt_relief(ledger: Ledger, order: Order, parts: Sequence[_Part]) -> Minor:
+    """What goods that came back without money take off the debt: their value, at most what is owed."""
+    value = sum(part.placed for part in parts)
+    if value <= 0:
+        value = sum(part.placed for part in parts if not part.adjustment)
+    relief = min(value, ledger.left - to_minor(paid_amount(order), order.currency))
+    if relief <= 0:
+        raise Ignored("goods were returned, no money")
+    return relief
+
+
+def _place(ledger: Ledger, parts: Sequence[_Part], money: Minor) -> list[Finding]:
+    """Goods and shipping on their lines, as far as those have something left; the rest, and what else was stated, as adjustments."""
+    findings = []
+    currency = ledger.invoice.currency
+    stated = sum(part.placed for part in parts)
+    loose = 0
+    adjustments: dict[str, Minor] = {}
+    for part in parts:
+        rest = part.placed
+        if part.bucket is not None:
+            rest -= _take(ledger, part.bucket, part)
+        elif part.shipping:
+            rest -= _take_shipping(ledger, rest)
+        if part.adjustment or part.shipping:
+            adjustments[part.name] = adjustments.get(part.name, 0) + rest
+        else:
+            loose += rest
+        if rest and not part.adjustment:
+            findings.append(_info("refund_beyond_line", f"{text(rest, currency)} of the refund has no line of the invoice left to go to"))
+    if money != stated and stated:
+        findings.append(_info("refund_difference", f"{text(stated, currency)} is stated, {text(money, currency)} is given back"))
+    name = say(Phrase.ADJUSTMENT if money != stated and stated else Phrase.REFUND, ledger.translate)
+    adjustments[name] = adjustments.get(name, 0) + loose + money - stated
+    _adjust(ledger, {name: amount for name, amount in adjustments.items() if amount})
+    return findings
+
+
+def _take(ledger: Ledger, bucket: Bucket, part: _Part) -> Minor:
+    """As much of a part as its line has left; the same sign, never more."""
+    left = bucket.left
+    gross = min(max(part.placed, 0), left) if left > 0 else max(min(part.placed, 0), left)
+    if gross or (part.placed == 0 and left == 0 and bucket.line.gross == 0):
+        ledger.take(bucket, gross, part.name, part.quantity, goods=True)
+    return gross
+
+
+def _take_shipping(ledger: Ledger, gross: Minor) -> Minor:
+    charges = [bucket for bucket in ledger.buckets if bucket.line.kind is LineKind.SHIPPING and bucket.left > 0]
+    gross = max(0, min(gross, sum(bucket.left for bucket in charges)))
+    ledger.spread(gross, charges, [bucket.left for bucket in charges], None)
+    return gross
+
+
+def _adjust(ledger: Ledger, adjustments: dict[str, Minor]) -> None:
+    """First what is kept, then what is given beyond the goods: so the latter always fits. What is kept of more than the goods came to
+    is settled against the latter, as one line."""
+    kept = sum(amount for amount in adjustments.values() if amount < 0)
+    if not ledger.can_give_less(kept):
+        net = sum(adjustments.values())
+        adjustments = {say(Phrase.ADJUSTMENT, ledger.translate): net} if net else {}
+    for name, amount in adjustments.items():
+        if amount < 0:
+            ledger.give_less(amount, name)
+    for name, amount in adjustments.items():
+        if amount > 0:
+            ledger.give_more(amount, name)
+
+
+def _info(code: str, message: str) -> Finding:
+    return Finding(severity=Severity.INFO, code=code, message=message)

@@ -1,0 +1,164 @@
+"""Sellers, buyers and recipients as EN 16931 wants them: identifiers with their schemes, electronic addresses, contacts."""
+
+import re
+from dataclasses import dataclass
+
+from adapter.domain.document import DocumentParty, Seller
+from adapter.domain.einvoice.profile import Profile
+from adapter.domain.order import Address, TaxId
+from adapter.domain.text import one_line
+from adapter.domain.vat_id import vat_number
+
+REGISTERS = {
+    "be_kbo": "0208", "ch_uid": "0183", "dk_cvr": "0184", "duns": "0060", "ee_registrikood": "0191", "fi_ytunnus": "0212",
+    "fr_siren": "0002", "fr_siret": "0009", "gln": "0088", "lei": "0199", "lt_kodas": "0200", "lv_regnr": "0218", "nl_kvk": "0106",
+    "no_orgnr": "0192", "se_orgnr": "0007",
+}  # fmt: skip
+"""Kinds of `TaxId` that are entries of a register, and the register's code in ISO/IEC 6523 (BT-30, BT-47)."""
+
+_VAT_ADDRESSES = {
+    "AD": "9922", "AL": "9923", "AT": "9914", "BA": "9924", "BG": "9926", "CH": "9927", "CY": "9928", "CZ": "9929", "DE": "9930",
+    "EE": "9931", "EL": "9933", "ES": "9920", "FI": "0213", "FR": "9957", "GB": "9932", "GR": "9933", "HR": "9934", "HU": "9910",
+    "IE": "9935", "IT": "0211", "LI": "9936", "LT": "9937", "LU": "9938", "LV": "9939", "MC": "9940", "ME": "9941", "MK": "9942",
+    "MT": "9943", "NL": "9944", "PL": "9945", "PT": "9946", "RO": "9947", "RS": "9948", "SI": "9949", "SK": "9950", "SM": "9951",
+    "TR": "9952", "VA": "9953",
+}  # fmt: skip
+"""Electronic address schemes that take a VAT id as it is, by its prefix (code list EAS of the European Commission)."""
+
+_NUMBER_ADDRESSES = {
+    "BE": ("0208", re.compile(r"BE(\d{10})")), "DK": ("0184", re.compile(r"DK(\d{8})")),
+    "NO": ("0192", re.compile(r"NO(\d{9})(?:MVA)?")), "SE": ("0007", re.compile(r"SE(\d{10})01")),
+}  # fmt: skip
+"""Where the address is the company's number, which its VAT id contains."""
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """A value and the code of its scheme, if it has one."""
+
+    value: str
+    scheme: str | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A postal address: `country` is ISO 3166-1 alpha-2."""
+
+    country: str
+    street: str | None = None
+    street_2: str | None = None
+    city: str | None = None
+    postcode: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True)
+class Contact:
+    """BG-6, BG-9."""
+
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True)
+class EParty:
+    """BG-4, BG-7 or BG-13. `vat` is BT-31 or BT-48, `tax_number` BT-32, `legal` BT-30 or BT-47, `address` BT-34 or BT-49."""
+
+    name: str
+    place: Place | None
+    contact: Contact | None = None
+    vat: str | None = None
+    tax_number: str | None = None
+    legal: Identifier | None = None
+    address: Identifier | None = None
+
+
+def seller_party(seller: Seller, profile: Profile) -> EParty:
+    """BG-4. The contact is the entity's, else its own name; a register entry in words is an identifier without a scheme."""
+    registration = one_line(seller.registration or "")
+    vat = vat_id(seller)
+    name = _name(seller)
+    return EParty(
+        name=name,
+        place=_place(seller.address),
+        contact=_contact(seller.contact or name, seller),
+        vat=vat,
+        tax_number=next((one_line(id.value) for id in seller.tax_ids if id.kind == "tax_number"), None),
+        legal=_legal(seller.tax_ids) or (Identifier(registration) if registration else None),
+        address=_address(seller, vat, profile),
+    )
+
+
+def buyer_party(buyer: DocumentParty, profile: Profile) -> EParty:
+    """BG-7: the company where there is one, and the person as its contact."""
+    vat = vat_id(buyer)
+    return EParty(
+        name=_name(buyer),
+        place=_place(buyer.address),
+        contact=_contact(buyer.name, buyer) if buyer.company else None,
+        vat=vat,
+        legal=_legal(buyer.tax_ids),
+        address=_address(buyer, vat, profile),
+    )
+
+
+def recipient_party(recipient: DocumentParty) -> EParty:
+    """BG-13: a name and an address."""
+    return EParty(name=_name(recipient), place=_place(recipient.address))
+
+
+def vat_id(party: DocumentParty) -> str | None:
+    """The VAT id in capitals and digits, with its country's prefix (BR-CO-09); one of unknown kind counts if it is well formed."""
+    country = party.address.country if party.address else None
+    for id in party.tax_ids:
+        found = vat_number(id.value, country)
+        if id.kind.endswith("_vat") or id.kind == "ch_uid":
+            return str(found) if found else _compact(id.value)
+        if id.kind == "unknown" and found and found.register:
+            return str(found)
+    return None
+
+
+def _name(party: DocumentParty) -> str:
+    return one_line(party.company or "") or one_line(party.name)
+
+
+def _place(address: Address | None) -> Place | None:
+    if address is None or address.country is None:
+        return None
+    street, street_2, city, postcode, region = (
+        one_line(part or "") or None
+        for part in (address.street, address.street_2, address.city, address.postcode, address.region or address.region_code)
+    )
+    return Place(address.country, street or street_2, street_2 if street else None, city, postcode, region)
+
+
+def _contact(name: str, party: DocumentParty) -> Contact:
+    return Contact(one_line(name) or None, one_line(party.phone or "") or None, one_line(party.email or "") or None)
+
+
+def _legal(ids: tuple[TaxId, ...]) -> Identifier | None:
+    return next((Identifier(_compact(id.value), REGISTERS[id.kind]) for id in ids if id.kind in REGISTERS and id.kind != "ch_uid"), None)
+
+
+def _address(party: DocumentParty, vat: str | None, profile: Profile) -> Identifier | None:
+    """What the party says itself (`peppol`, such as `0208:0123456789`); in Peppol what its ids give; its e-mail address otherwise."""
+    stated = next((id.value for id in party.tax_ids if id.kind == "peppol"), "").strip()
+    scheme, _, value = stated.partition(":")
+    if value:
+        return Identifier(value, scheme)
+    if profile is not Profile.PEPPOL:
+        email = one_line(party.email or "")
+        return Identifier(email, "EM") if email else None
+    if vat and vat[:2] in _VAT_ADDRESSES:
+        return Identifier(vat, _VAT_ADDRESSES[vat[:2]])
+    if vat and vat[:2] in _NUMBER_ADDRESSES:
+        scheme, pattern = _NUMBER_ADDRESSES[vat[:2]]
+        if found := pattern.fullmatch(vat):
+            return Identifier(found[1], scheme)
+    return _legal(party.tax_ids)
+
+
+def _compact(value: str) -> str:
+    return re.sub(r"[^0-9A-Z]", "", value.upper())

@@ -1,0 +1,207 @@
+"""What credit notes give back of an invoice, line by line, so that the last one leaves exactly nothing.
+
+A bucket is a line of the invoice with each of its taxes and its net. Giving back a gross amount moves each of them in proportion,
+cumulatively: after `refunded` of `gross`, a tax of T has given back round(T x refunded / gross), whatever the steps were. Where a line
+bears several taxes their roundings are settled by largest remainder, so that no tax and no net ever runs against the refund. A negative
+line of the invoice (a discount) is a bucket like any other: giving it back takes from the note what it took from the invoice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+from adapter.domain.document import Document, DocumentLine, LineTax
+from adapter.domain.money import Minor, divide_half_up, from_minor, quotient, share_out
+from adapter.domain.phrases import Phrase, Translate, in_english, say
+
+
+@dataclass
+class Bucket:
+    """One line of the invoice. `whole` and `given` are its taxes in their order and then its net, signed as on the invoice."""
+
+    line: DocumentLine
+    whole: list[Minor]
+    given: list[Minor]
+    taken: Minor = 0
+    """The gross that the note at hand gives back."""
+
+    @property
+    def left(self) -> Minor:
+        """The gross that is still to be given back, with the sign of the invoice's line."""
+        return self.line.gross - sum(self.given) - self.taken
+
+    def left_taxes(self) -> tuple[LineTax, ...]:
+        """What earlier notes have left of each tax."""
+        left = [whole - given for whole, given in zip(self.whole, self.given, strict=True)]
+        return tuple(tax.model_copy(update={"amount": amount}) for tax, amount in zip(self.line.taxes, left[:-1], strict=True))
+
+
+@dataclass
+class Entry:
+    """One line of the note at hand: so much of a bucket, under a name."""
+
+    bucket: Bucket
+    gross: Minor
+    name: str
+    quantity: Decimal = Decimal(1)
+    goods: bool = False
+    """Whether the invoice's line itself comes back, rather than an amount that is placed on it."""
+
+    @property
+    def is_whole_line(self) -> bool:
+        """Whether this gives back a line of the invoice at once, as it was charged."""
+        return self.goods and self.gross == self.bucket.line.gross and self.quantity == self.bucket.line.quantity
+
+
+@dataclass
+class Ledger:
+    """The buckets of an invoice after its earlier credit notes, and the entries of the note that is being made."""
+
+    invoice: Document
+    buckets: list[Bucket]
+    entries: list[Entry] = field(default_factory=list)
+    translate: Translate = in_english
+
+    @classmethod
+    def after(cls, invoice: Document, earlier: Sequence[Document], translate: Translate = in_english) -> "Ledger":
+        """The ledger of an invoice from which `earlier` credit notes have already given back; `translate` names the entries."""
+        buckets = {
+            line.position: Bucket(line, [*(tax.amount for tax in line.taxes), line.net], [0] * (len(line.taxes) + 1))
+            for line in invoice.lines
+        }
+        for line in (line for note in earlier for line in note.lines if line.original_line in buckets):
+            bucket = buckets[line.original_line or 0]
+            amounts = {(tax.category, tax.name, tax.rate): tax.amount for tax in line.taxes}
+            returned = [amounts.get((tax.category, tax.name, tax.rate), 0) for tax in bucket.line.taxes]
+            bucket.given = [given + more for given, more in zip(bucket.given, [*returned, line.gross - sum(returned)], strict=True)]
+        return cls(invoice, list(buckets.values()), translate=translate)
+
+    @property
+    def left(self) -> Minor:
+        """The gross of the invoice that is still to be given back."""
+        return sum(bucket.left for bucket in self.buckets)
+
+    def take(self, bucket: Bucket, gross: Minor, name: str, quantity: Decimal = Decimal(1), *, goods: bool = False) -> None:
+        """Give back `gross` of a bucket; the caller keeps it between what the note has taken and what is left."""
+        bucket.taken += gross
+        self.entries.append(Entry(bucket, gross, name, quantity, goods))
+
+    def spread(self, gross: Minor, buckets: Sequence[Bucket], parts: Sequence[Minor], name: str | None) -> None:
+        """Give back `gross` over buckets in proportion to `parts`, each entry named after the amount and the invoice's line."""
+        for bucket, share in zip(buckets, share_out(gross, parts), strict=True):
+            if share:
+                own = bucket.line.name
+                whole = own if name is None else say(Phrase.OF_LINE, self.translate, name=name, line=own)
+                self.take(bucket, share, whole[:2_000])
+
+    def give_more(self, gross: Minor, name: str) -> None:
+        """Place a positive amount, at most what is left, on all lines by their remaining gross."""
+        open_buckets = [bucket for bucket in self.buckets if bucket.left]
+        self.spread(gross, open_buckets, [bucket.left for bucket in open_buckets], name)
+
+    def can_give_less(self, gross: Minor) -> bool:
+        """Whether the note can give back that much (negative) less."""
+        return -gross <= sum(-min(0, bucket.left) + max(0, bucket.taken) for bucket in self.buckets)
+
+    def give_less(self, gross: Minor, name: str) -> None:
+        """Place a negative amount: on negative lines that are left, such as the discount on the goods that come back, and beyond
+        those on what this note gives back, by its gross. Never below zero on any line."""
+        discounts = [bucket for bucket in self.buckets if bucket.left < 0]
+        on_discounts = max(gross, sum(bucket.left for bucket in discounts))
+        self.spread(on_discounts, discounts, [bucket.left for bucket in discounts], name)
+        returned = [bucket for bucket in self.buckets if bucket.taken > 0]
+        self.spread(gross - on_discounts, returned, [bucket.taken for bucket in returned], name)
+
+    def give_rest(self) -> None:
+        """Give back everything that is left, as the invoice's lines; one that nothing was given back of comes back as it was charged."""
+        for bucket in self.buckets:
+            untouched = not any(bucket.given) and not bucket.taken
+            if bucket.left or any(self._owed(bucket)) or (untouched and not bucket.line.gross):
+                self.take(bucket, bucket.left, bucket.line.name, bucket.line.quantity if untouched else Decimal(1), goods=True)
+
+    def lines(self) -> tuple[DocumentLine, ...]:
+        """The entries as lines of a credit note. A note that gives back the last of the invoice's total empties every bucket."""
+        closing = self.left == 0
+        if closing:
+            self._close()
+        last = {id(entry.bucket): entry for entry in self.entries}
+        positions = {
+            entry.bucket.line.position: position for position, entry in reversed(list(enumerate(self.entries, start=1))) if entry.goods
+        }
+        result = []
+        for position, entry in enumerate(self.entries, start=1):
+            bucket = entry.bucket
+            ends = closing and last[id(bucket)] is entry
+            step = self._owed(bucket) if ends else apportion(bucket.whole, bucket.given, entry.gross)
+            as_charged = entry.is_whole_line and not any(bucket.given)
+            bucket.given = [given + more for given, more in zip(bucket.given, step, strict=True)]
+            result.append(self._line(position, entry, step, positions, as_charged=as_charged))
+        return tuple(result)
+
+    def _owed(self, bucket: Bucket) -> list[Minor]:
+        return [whole - given for whole, given in zip(bucket.whole, bucket.given, strict=True)]
+
+    def _close(self) -> None:
+        """What single lines still have although the total is used up (a discount was given back by amount, say): it cancels out."""
+        entries = {id(entry.bucket): entry for entry in self.entries}
+        for bucket in self.buckets:
+            own = entries.get(id(bucket))
+            if own is not None:
+                own.gross += bucket.left
+                bucket.taken += bucket.left
+            elif bucket.left or any(self._owed(bucket)):
+                self.take(bucket, bucket.left, bucket.line.name)
+
+    def _line(self, position: int, entry: Entry, step: Sequence[Minor], positions: dict[int, int], *, as_charged: bool) -> DocumentLine:
+        original = entry.bucket.line
+        gross, net = sum(step), step[-1]
+        stated = from_minor(gross if self.invoice.prices_include_tax else net, self.invoice.currency)
+        return DocumentLine(
+            position=position,
+            kind=original.kind,
+            name=entry.name,
+            quantity=entry.quantity,
+            unit=original.unit if entry.goods else "C62",
+            unit_price=original.unit_price if as_charged else quotient(stated, entry.quantity or Decimal(1), self.invoice.currency),
+            discount=original.discount if as_charged else 0,
+            discount_name=original.discount_name if as_charged else None,
+            net=net,
+            tax=gross - net,
+            gross=gross,
+            taxes=tuple(tax.model_copy(update={"amount": amount}) for tax, amount in zip(original.taxes, step[:-1], strict=True)),
+            sku=original.sku if entry.goods else None,
+            description=original.description if entry.goods else None,
+            order_line=original.order_line,
+            original_line=original.position,
+            parent=positions.get(original.parent or 0) if entry.goods else None,
+        )
+
+
+def apportion(whole: Sequence[Minor], given: Sequence[Minor], step: Minor) -> list[Minor]:
+    """How much of each component moves when `step` more of their sum is given back.
+
+    Cumulative: each comes as near to `component x (given + step) / sum` as whole units allow, ties in favour of the earlier one (the
+    taxes stand before the net: half-up). The result adds up to `step`, runs in its direction only, and never overshoots a component;
+    at the end it is what is left. Components that run against their sum (a tax above the gross) are rounded one by one, and the last
+    takes the rest. A sum of zero moves nothing.
+    """
+    gross, after = sum(whole), sum(given) + step
+    if gross == 0 or step == 0:
+        return [0] * len(whole)
+    if any(component * gross < 0 for component in whole):
+        moved = [divide_half_up(component * after, gross) - done for component, done in zip(whole[:-1], given[:-1], strict=True)]
+        return [*moved, step - sum(moved)]
+    sign = 1 if step > 0 else -1
+    limits = whole if step * gross > 0 else [0] * len(whole)
+    wanted = [sign * (Fraction(component * after, gross) - done) for component, done in zip(whole, given, strict=True)]
+    room = [sign * (limit - done) for limit, done in zip(limits, given, strict=True)]
+    shares = [min(max(0, int(want // 1)), space) for want, space in zip(wanted, room, strict=True)]
+    while (gap := abs(step) - sum(shares)) != 0:
+        if gap > 0:
+            index = max((i for i, share in enumerate(shares) if share < room[i]), key=lambda i: wanted[i] - shares[i])
+            shares[index] += 1
+        else:
+            index = min((i for i, share in enumerate(shares) if share > 0), key=lambda i: wanted[i] - shares[i])
+            shares[index] -= 1
+    return [sign * share for share in shares]
