@@ -1,0 +1,1 @@
+"""With which tools: the only code that knows databases, browsers, mail servers and sockets."""
