@@ -1,0 +1,1 @@
+"""What the adapter does about facts: one file per verb."""
