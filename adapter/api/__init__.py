@@ -1,0 +1,1 @@
+"""What is served over HTTP: the door for storefronts, health, metrics and the published schemas."""
