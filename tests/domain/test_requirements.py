@@ -1,0 +1,167 @@
+"""What an entity and a document lack in law, and what a PDF is worth in a country."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from adapter.domain.document import Document, DocumentKind, Mode
+from adapter.domain.duties import NO_DUTY, TABLE, Audience, DutyKind, clearance, coming
+from adapter.domain.entity import Entity
+from adapter.domain.issue import draft_invoice
+from adapter.domain.requirements import missing, missing_on, title, titles
+from adapter.domain.tax import Severity
+from tests.domain.baskets import line, order, tax
+from tests.domain.sales import ON, seller, taxed
+
+COMPLETE = seller("DE").model_copy(update={"time_zone": "Europe/Berlin"})
+
+
+def errors(findings: Any) -> list[str]:
+    return [finding.code for finding in findings if finding.severity is Severity.ERROR]
+
+
+def found(findings: Any) -> list[str]:
+    return [finding.code for finding in findings]
+
+
+def entity(**changes: Any) -> Entity:
+    return Entity.model_validate(COMPLETE.model_dump() | changes)
+
+
+def document(basket: Any = None, of: Entity = COMPLETE, **changes: Any) -> Document:
+    basket = basket or taxed({"name": "Ada", "address": {"street": "Weg 1", "postcode": "1", "city": "Bonn", "country": "DE"}}, "19")
+    invoice = draft_invoice(basket, of, "shop-1", number="INV-1", issue_date=ON)[0]
+    return invoice.model_copy(update=changes)
+
+
+def test_a_complete_entity_lacks_nothing() -> None:
+    assert missing(COMPLETE) == ()
+    assert COMPLETE.mode is Mode.TEST
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "named"),
+    [
+        ({"address": {"city": "Berlin", "country": "DE"}}, "address_incomplete", "missing: street, postcode"),
+        ({"address": {"city": "Berlin"}}, "address_incomplete", "address.country"),
+        ({"tax_ids": []}, "seller_vat_id_missing", "tax_ids: add the seller's VAT number"),
+        ({"tax_ids": [], "tax": {"small_business": True}}, "seller_tax_id_missing", "tax number"),
+        ({"tax": {"oss": "US"}}, "oss_no_member_state", "tax.oss: US"),
+    ],
+)
+def test_what_is_missing_is_told_when_the_entity_is_configured(changes: dict[str, Any], code: str, named: str) -> None:
+    findings = missing(entity(**changes))
+    assert errors(findings) == [code]
+    assert named in findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"tax_ids": [{"kind": "eu_vat", "value": "DE136695976"}, {"kind": "eu_vat", "value": "DE123456789"}]}, "tax_id_malformed"),
+        ({"tax_ids": [{"kind": "eu_vat", "value": "ATU13585627"}]}, "tax_id_of_other_country"),
+        ({"tax": {"registrations": [{"country": "AT", "number": "ATU1"}]}}, "registration_malformed"),
+        ({"tax": {"small_business": True, "oss": "DE"}}, "small_business_with_oss"),
+        ({"time_zone": "UTC"}, "time_zone_default"),
+    ],
+)
+def test_what_looks_wrong_is_said_without_an_error(changes: dict[str, Any], code: str) -> None:
+    findings = missing(entity(**changes))
+    assert (errors(findings), found(findings)) == ([], [code])
+
+
+def test_other_countries_name_their_number() -> None:
+    address = {"street": "1 Kiln Way", "postcode": "3000", "city": "Melbourne"}
+    assert "ABN" in missing(entity(tax_ids=[], address={**address, "country": "AU"}))[0].message
+    assert missing(entity(tax_ids=[], address={**address, "country": "US"})) == ()
+    assert missing(entity(tax_ids=[{"kind": "abn", "value": "83914571673"}], address={**address, "country": "AU"})) == ()
+    small = {"tax_ids": [{"kind": "de_tax_number", "value": "12/345/67890"}], "tax": {"small_business": True}}
+    assert missing(entity(**small)) == ()
+
+
+def test_a_complete_document_lacks_nothing() -> None:
+    assert missing_on(document()) == ()
+
+
+def test_a_business_needs_a_full_address_and_a_consumer_does_not() -> None:
+    address = {"country": "DE"}
+    firm = taxed({"name": "Ada", "company": "Ada Example GmbH", "address": address}, "200")
+    person = taxed({"name": "Ada", "address": address}, "200")
+    assert errors(missing_on(document(firm))) == ["buyer_address_missing"]
+    assert (errors(missing_on(document(person))), found(missing_on(document(person)))) == ([], ["buyer_address_missing"])
+
+
+@pytest.mark.parametrize(
+    ("country", "currency", "gross", "simplified"),
+    [
+        ("DE", "EUR", 25000, True), ("DE", "EUR", 25001, False), ("FR", "EUR", 15001, False), ("NL", "EUR", 10000, True),
+        ("NL", "EUR", 10001, False), ("SE", "SEK", 400000, True), ("SE", "EUR", 100, False), ("GB", "GBP", 25000, True),
+        ("CH", "CHF", 40000, True), ("AU", "AUD", 99999, True), ("AU", "AUD", 100000, False), ("BR", "BRL", 1, False),
+    ],
+)  # fmt: skip
+def test_small_documents_may_be_simplified(country: str, currency: str, gross: int, simplified: bool) -> None:
+    total = f"{gross // 100}.{gross % 100:02d}"
+    to = {"name": "Ada", "company": "Ada Example", "address": {"country": country}}
+    basket = order(total, "0.01", line("a", total, tax("0.19", "0.01")), currency=currency, buyer=to)
+    of = seller(country).model_copy(update={"tax_ids": COMPLETE.tax_ids})
+    assert ("buyer_address_missing" in errors(missing_on(document(basket, of)))) is not simplified
+
+
+def test_what_a_document_lacks_in_itself() -> None:
+    assert errors(missing_on(document(kind=DocumentKind.CREDIT_NOTE))) == ["original_missing"]
+    assert found(missing_on(document(number="INVOICE"))) == ["number_without_digit"]
+    rateless = order("119.00", "19.00", line("a", "119.00", tax(None, "19.00")), buyer={"name": "Ada"})
+    assert found(missing_on(document(rateless))) == ["rate_missing"]
+
+
+def test_titles_by_country() -> None:
+    assert title(document()) == "Invoice"
+    assert title(document(kind=DocumentKind.CREDIT_NOTE)) == "Credit note"
+    assert (titles("AU").invoice, titles("AU").credit_note, titles("AU").tax) == ("Tax invoice", "Adjustment note", "GST")
+    assert titles("AU", taxed=False).invoice == "Invoice"
+    assert titles("US").credit_note == "Credit memo"
+    assert titles("ZZ").invoice == "Invoice"
+
+
+@pytest.mark.parametrize(
+    ("country", "on", "business", "large", "kind", "pdf_enough"),
+    [
+        ("DE", "2026-11-20", True, True, DutyKind.NONE, True),
+        ("DE", "2027-01-01", True, False, DutyKind.NONE, True),
+        ("DE", "2027-01-01", True, True, DutyKind.E_INVOICE, False),
+        ("DE", "2028-01-01", True, False, DutyKind.E_INVOICE, False),
+        ("DE", "2028-01-01", False, True, DutyKind.NONE, True),
+        ("FR", "2026-11-20", True, True, DutyKind.E_INVOICE, False),
+        ("FR", "2026-11-20", True, False, DutyKind.NONE, True),
+        ("FR", "2026-11-20", False, True, DutyKind.REPORTING, True),
+        ("BE", "2026-11-20", True, False, DutyKind.E_INVOICE, False),
+        ("BE", "2025-12-31", True, True, DutyKind.NONE, True),
+        ("PL", "2026-11-20", True, False, DutyKind.CLEARANCE, False),
+        ("PL", "2026-11-20", False, False, DutyKind.NONE, True),
+        ("IT", "2026-11-20", True, False, DutyKind.CLEARANCE, False),
+        ("HR", "2026-11-20", False, False, DutyKind.FISCALISATION, False),
+        ("RO", "2026-11-20", False, False, DutyKind.CLEARANCE, False),
+        ("HU", "2026-11-20", False, False, DutyKind.REPORTING, True),
+        ("PT", "2026-11-20", False, False, DutyKind.FISCALISATION, False),
+        ("ES", "2026-11-20", True, True, DutyKind.NONE, True),
+        ("ES", "2027-07-01", False, False, DutyKind.FISCALISATION, False),
+        ("US", "2026-11-20", True, True, DutyKind.NONE, True),
+    ],
+)
+def test_what_a_pdf_is_worth(country: str, on: str, business: bool, large: bool, kind: DutyKind, pdf_enough: bool) -> None:
+    duty = clearance(country, date.fromisoformat(on), business=business, large=large)
+    assert (duty.kind, duty.pdf_enough) == (kind, pdf_enough)
+
+
+def test_sales_abroad_are_no_domestic_business() -> None:
+    assert clearance("BE", ON, business=True, domestic=False) == NO_DUTY
+    assert clearance("FR", ON, business=True, domestic=False, large=True).kind is DutyKind.REPORTING
+    assert clearance("IT", ON, business=False, domestic=False) == NO_DUTY
+
+
+def test_duties_to_come_and_the_table_itself() -> None:
+    assert [row.since.isoformat() for row in coming("DE", ON)] == ["2027-01-01", "2028-01-01"]
+    assert coming("US", ON) == ()
+    assert all(row.duty.note and (row.duty.source or not row.duty.verified) for row in TABLE)
+    assert {row.audience for row in TABLE} == set(Audience)
