@@ -26,7 +26,7 @@ from adapter.cli.commands import application
 from adapter.connector import connectors
 from adapter.domain.event import EventType
 from adapter.domain.rules import DEFAULT_TABLE, Conditions, Parameters
-from adapter.domain.tax_settings import TaxSettings
+from adapter.domain.tax.settings import TaxSettings
 from adapter.infra.secrets import Vault
 from adapter.settings import Settings
 from adapter.signature import Scheme, new_secret, standard_headers

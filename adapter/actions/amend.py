@@ -16,7 +16,7 @@ from adapter.domain.entity import Entity
 from adapter.domain.event import EventType
 from adapter.domain.issue import draft_invoice, supply_day
 from adapter.domain.rules import ActionKind
-from adapter.domain.vat_id import VatIdCheck
+from adapter.domain.tax.vat_id import VatIdCheck
 from adapter.errors import Ignored, NotYet
 from adapter.infra import language as languages
 from adapter.infra.database import transaction

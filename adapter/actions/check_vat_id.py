@@ -7,8 +7,8 @@ from typing import Any
 from adapter.actions.candidates import Case, reference, source_of
 from adapter.domain.frozen import digest
 from adapter.domain.rules import ActionKind
-from adapter.domain.supply import number_to_check, sale
-from adapter.domain.vat_id import VatIdCheck, VatIdState, first_vat_number, vat_number, wait_until
+from adapter.domain.tax.supply import number_to_check, sale
+from adapter.domain.tax.vat_id import VatIdCheck, VatIdState, first_vat_number, vat_number, wait_until
 from adapter.errors import GiveUp, NotYet, TryAgain
 from adapter.infra.database import transaction
 from adapter.infra.models import ActionRow

@@ -11,7 +11,7 @@ from adapter.domain.document import Document, Settlement
 from adapter.domain.einvoice import EInvoice, NotRepresentable, Standing, Verdict, standing
 from adapter.domain.entity import Entity
 from adapter.domain.frozen import digest
-from adapter.domain.tax import Finding, Severity
+from adapter.domain.tax.adopt import Finding, Severity
 from adapter.errors import GiveUp, TryAgain, described
 from adapter.infra import metrics
 from adapter.infra.database import after_commit

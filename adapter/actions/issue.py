@@ -16,8 +16,8 @@ from adapter.domain.frozen import digest
 from adapter.domain.issue import draft_credit_note, draft_invoice, supply_day
 from adapter.domain.order import Refund
 from adapter.domain.rules import ActionKind
-from adapter.domain.tax import Finding
-from adapter.domain.vat_id import VatIdCheck
+from adapter.domain.tax.adopt import Finding
+from adapter.domain.tax.vat_id import VatIdCheck
 from adapter.errors import Held, Ignored, NotYet
 from adapter.infra import language as languages
 from adapter.infra import metrics

@@ -14,8 +14,8 @@ from adapter.app import KEY_FILE, keys_of, mailer_of
 from adapter.cli.rules_check import rule_sets
 from adapter.clock import Clock
 from adapter.connector import connectors
-from adapter.domain.advice import advice
-from adapter.domain.tax import Severity
+from adapter.domain.tax.adopt import Severity
+from adapter.domain.tax.advice import advice
 from adapter.errors import AdapterError, Misconfigured
 from adapter.infra import browser, database
 from adapter.infra.chromium import Chromium

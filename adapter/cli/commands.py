@@ -19,7 +19,7 @@ from adapter.cli.replay import replay_application
 from adapter.cli.show import show_application
 from adapter.clock import Clock
 from adapter.configuration import Configuration, Reader
-from adapter.domain.advice import advice
+from adapter.domain.tax.advice import advice
 from adapter.errors import GiveUp, Misconfigured
 from adapter.infra import database
 from adapter.infra.rates import parse_rates, store_rates

@@ -20,7 +20,7 @@ from adapter.domain.document import (
 )
 from adapter.domain.einvoice import EInvoice
 from adapter.domain.order import Address, LineKind, TaxId
-from adapter.domain.tax import Severity
+from adapter.domain.tax.adopt import Severity
 from adapter.errors import GiveUp
 from adapter.infra.validation import Validator
 from adapter.settings import Settings

@@ -15,7 +15,7 @@ from adapter.domain.frozen import Frozen
 from adapter.domain.ledger import Bucket, Ledger, apportion
 from adapter.domain.money import Minor, from_minor, text, to_minor
 from adapter.domain.order import Order
-from adapter.domain.tax import Finding, Severity
+from adapter.domain.tax.adopt import Finding, Severity
 from adapter.errors import Held
 
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from adapter.domain.classify import inherited
 from adapter.domain.document import Document, DocumentKind, DocumentLine, LineTax, NationalTax, Original, TaxCategory
-from adapter.domain.exchange import credited
 from adapter.domain.frozen import digest
 from adapter.domain.money import Minor
 from adapter.domain.phrases import Phrase, Translate, in_english, say
-from adapter.domain.tax import tax_groups, totals
+from adapter.domain.tax.adopt import tax_groups, totals
+from adapter.domain.tax.classify import inherited
+from adapter.domain.tax.exchange import credited
 
 AMENDS = "amends"
 """The entry of a document's metadata that names the invoice to which it is an amendment."""

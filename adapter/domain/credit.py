@@ -15,7 +15,7 @@ from adapter.domain.money import Minor, divide_half_up, exact_sum, from_minor, p
 from adapter.domain.order import LineKind, Order, Refund
 from adapter.domain.phrases import Phrase, Translate, adjustment_name, in_english, say
 from adapter.domain.state import paid_amount
-from adapter.domain.tax import Finding, Severity
+from adapter.domain.tax.adopt import Finding, Severity
 from adapter.errors import Held, Ignored
 
 _SHIPPING_ADJUSTMENTS = frozenset({"shipping", "shipping_refund"})

@@ -12,7 +12,7 @@ from adapter.domain.einvoice import EInvoice
 from adapter.domain.frozen import Frozen
 from adapter.domain.money import CurrencyCode
 from adapter.domain.order import Address, Name, TaxId
-from adapter.domain.tax_settings import TaxSettings
+from adapter.domain.tax.settings import TaxSettings
 
 
 def _zone(value: str) -> str:

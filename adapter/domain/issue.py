@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import UTC, date, timedelta, tzinfo
 
 from adapter.domain.amended import charged, further_references, own_share
-from adapter.domain.classify import holding, inherited
 from adapter.domain.credit import credit_lines
 from adapter.domain.document import (
     Document,
@@ -22,17 +21,18 @@ from adapter.domain.document import (
     TaxCategory,
 )
 from adapter.domain.entity import Entity
-from adapter.domain.exchange import ExchangeRate, credited
 from adapter.domain.frozen import digest
 from adapter.domain.money import Minor, text, to_minor
 from adapter.domain.order import Order, Party, Refund, TaxGivenBy
 from adapter.domain.phrases import Phrase, Translate, cancellation_reason, in_english, say
-from adapter.domain.requirements import missing_on
 from adapter.domain.state import PAYING_KINDS, paid_amount
-from adapter.domain.supply import sale
-from adapter.domain.tax import Finding, tax_groups, totals
-from adapter.domain.taxing import Taxed, taxed
-from adapter.domain.vat_id import VatIdCheck
+from adapter.domain.tax.adopt import Finding, tax_groups, totals
+from adapter.domain.tax.classify import holding, inherited
+from adapter.domain.tax.exchange import ExchangeRate, credited
+from adapter.domain.tax.requirements import missing_on
+from adapter.domain.tax.supply import sale
+from adapter.domain.tax.taxing import Taxed, taxed
+from adapter.domain.tax.vat_id import VatIdCheck
 from adapter.errors import Held
 
 

@@ -18,7 +18,7 @@ from stdnum.iso7064 import mod_97_10
 from adapter.domain.document import Document, DocumentParty, Settlement, due
 from adapter.domain.frozen import Frozen
 from adapter.domain.money import Minor, text
-from adapter.domain.territory import EU
+from adapter.domain.tax.territory import EU
 from adapter.domain.text import one_line
 
 LARGEST: Minor = 99_999_999_999

@@ -7,7 +7,7 @@ import unicodedata
 from functools import cache
 
 from adapter.domain.document import Document
-from adapter.domain.tax import Finding, Severity
+from adapter.domain.tax.adopt import Finding, Severity
 from adapter.domain.text import printable
 
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")

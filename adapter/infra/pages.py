@@ -19,7 +19,7 @@ from adapter.domain.document import Branding, Document, DocumentKind, DocumentPa
 from adapter.domain.money import Minor
 from adapter.domain.payment_code import PaymentScheme, payment_code, payment_reference, spaced_reference
 from adapter.domain.phrases import Phrase, in_english, say
-from adapter.domain.requirements import title
+from adapter.domain.tax.requirements import title
 from adapter.domain.text import one_line
 from adapter.errors import GiveUp, Misconfigured
 from adapter.infra.coverage import shown

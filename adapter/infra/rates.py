@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pydantic import ValidationError
 from tortoise import fields
 
-from adapter.domain.exchange import MAXIMUM_AGE, ExchangeRate, ecb_rates
+from adapter.domain.tax.exchange import MAXIMUM_AGE, ExchangeRate, ecb_rates
 from adapter.errors import GiveUp
 from adapter.infra.models import Row, new_id
 

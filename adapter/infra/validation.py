@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter.domain.einvoice import Profile, RuleFinding, Verdict
-from adapter.domain.tax import Severity
+from adapter.domain.tax.adopt import Severity
 from adapter.errors import GiveUp, Misconfigured, TryAgain
 
 _PROGRAM = Path(__file__).with_name("validation_process.py")

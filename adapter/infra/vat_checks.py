@@ -14,7 +14,7 @@ class VatCheckRow(Row):
     state = fields.CharField(max_length=12)
     consultation_number = fields.CharField(max_length=255, null=True)
     content = fields.TextField()
-    """A `domain.vat_id.VatIdCheck`."""
+    """A `domain.tax.vat_id.VatIdCheck`."""
     action_id = fields.CharField(max_length=36)
 
     class Meta:

@@ -9,7 +9,7 @@ or `userError` beside a `valid` that then means nothing. (https://ec.europa.eu/t
 from datetime import datetime
 
 from adapter.connector import Json, Pull
-from adapter.domain.vat_id import VIES, VatIdCheck, VatIdState, VatNumber
+from adapter.domain.tax.vat_id import VIES, VatIdCheck, VatIdState, VatNumber
 from adapter.errors import GiveUp, TryAgain
 from adapter.infra.outbound import Outbound
 from adapter.settings import VIES_URL

@@ -13,7 +13,7 @@ from adapter.domain.entity import Entity
 from adapter.domain.issue import draft_credit_note, draft_invoice
 from adapter.domain.money import exponent, from_minor
 from adapter.domain.order import Adjustment, FinancialStatus, Order, Refund, RefundLine
-from adapter.domain.tax import Finding
+from adapter.domain.tax.adopt import Finding
 
 ENTITY = Entity.model_validate(
     {

@@ -10,7 +10,7 @@ from adapter.domain.document import Document, LineTax, NationalTax, Settlement, 
 from adapter.domain.entity import Entity
 from adapter.domain.issue import draft_credit_note, draft_invoice
 from adapter.domain.order import Order, Refund
-from adapter.domain.tax import tax_groups
+from adapter.domain.tax.adopt import tax_groups
 from tests.domain.baskets import TODAY, back, line, order, paid, refund, tax
 
 ENTITY = Entity.model_validate(

@@ -3,13 +3,13 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from adapter.domain.classify import Classified, classify
 from adapter.domain.document import TaxCategory
 from adapter.domain.entity import Entity
 from adapter.domain.order import Order
-from adapter.domain.supply import Sale, sale
-from adapter.domain.tax import adopt
-from adapter.domain.vat_id import VatIdCheck, VatIdState
+from adapter.domain.tax.adopt import adopt
+from adapter.domain.tax.classify import Classified, classify
+from adapter.domain.tax.supply import Sale, sale
+from adapter.domain.tax.vat_id import VatIdCheck, VatIdState
 from tests.domain.baskets import line, order, tax
 
 ON = date(2026, 11, 20)

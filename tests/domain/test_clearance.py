@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from adapter.domain.advice import advice
 from adapter.domain.clearance import Answer, Clearance, ClearanceMark, ClearanceState, read_answer, rehearsal
 from adapter.domain.document import Settlement
+from adapter.domain.tax.advice import advice
 from adapter.errors import GiveUp
 from adapter.infra.pages import document_html
 from tests.domain.sales import seller
-from tests.domain.test_requirements import document
+from tests.domain.tax.test_requirements import document
 
 
 @pytest.mark.parametrize(

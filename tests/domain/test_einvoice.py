@@ -14,7 +14,7 @@ from adapter.domain.einvoice.content import content
 from adapter.domain.issue import draft_invoice
 from adapter.domain.money import exponent, from_minor
 from adapter.domain.order import Address, Order, TaxId
-from adapter.domain.tax import tax_groups
+from adapter.domain.tax.adopt import tax_groups
 from adapter.errors import Held
 from tests.domain.baskets import TODAY, line, orders, tax
 from tests.domain.einvoices import CASES, ENTITY, FRANCE, HOME, PLACED, Case, invoice, many, note, sold, untaxed

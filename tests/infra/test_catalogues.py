@@ -11,8 +11,8 @@ from babel.messages.pofile import read_po
 from jinja2 import Environment
 
 import adapter
-from adapter.domain import mentions
 from adapter.domain.phrases import Phrase
+from adapter.domain.tax import mentions
 from adapter.infra.language import TEMPLATES, languages, unverified_mentions
 
 LANGUAGES = ("ar", "cs", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "ja", "nl", "pl", "pt", "ro", "sv", "zh-Hans")

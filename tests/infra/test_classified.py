@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from adapter.domain.classify import classify, worded
 from adapter.domain.document import Document
 from adapter.domain.einvoice import Profile, cii, ubl
 from adapter.domain.entity import Entity
 from adapter.domain.issue import draft_invoice
 from adapter.domain.order import Order
-from adapter.domain.supply import sale
-from adapter.domain.tax import adopt
-from adapter.domain.vat_id import VatIdCheck
+from adapter.domain.tax.adopt import adopt
+from adapter.domain.tax.classify import classify, worded
+from adapter.domain.tax.supply import sale
+from adapter.domain.tax.vat_id import VatIdCheck
 from adapter.infra.validation import Validator
 from tests.domain.baskets import line, order, tax
 from tests.domain.sales import NUMBERS, ON, buyer, checked, seller, taxed, untaxed

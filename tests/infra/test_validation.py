@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from adapter.domain.einvoice import Profile, RuleFinding, Syntax, cii, ubl
-from adapter.domain.tax import Severity
+from adapter.domain.tax.adopt import Severity
 from adapter.errors import GiveUp, Misconfigured, TryAgain
 from adapter.infra.validation import Validator
 from tests.domain.einvoices import CASES

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapter.domain.vat_id import VatIdState, VatNumber
+from adapter.domain.tax.vat_id import VatIdState, VatNumber
 from adapter.infra.outbound import Outbound
 from adapter.infra.vies import check_vat_number
 

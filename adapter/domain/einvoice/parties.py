@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from adapter.domain.document import DocumentParty, Seller
 from adapter.domain.einvoice.profile import Profile
 from adapter.domain.order import Address, TaxId
+from adapter.domain.tax.vat_id import vat_number
 from adapter.domain.text import one_line
-from adapter.domain.vat_id import vat_number
 
 REGISTERS = {
     "be_kbo": "0208", "ch_uid": "0183", "dk_cvr": "0184", "duns": "0060", "ee_registrikood": "0191", "fi_ytunnus": "0212",

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from adapter.domain.frozen import Frozen
-from adapter.domain.tax import Severity
+from adapter.domain.tax.adopt import Severity
 
 
 class RuleFinding(Frozen):

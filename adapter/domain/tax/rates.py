@@ -20,7 +20,7 @@ from functools import cache
 
 from eu_vat_rates_data import get_rate
 
-from adapter.domain.territory import EU, Area, Place, Territory, place
+from adapter.domain.tax.territory import EU, Area, Place, Territory, place
 
 KNOWN_SINCE = date(2020, 1, 1)
 """No rate is known of a day before this."""

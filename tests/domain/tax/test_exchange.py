@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.domain.document import NationalTax, TaxCategory, TaxGroup
-from adapter.domain.exchange import (
+from adapter.domain.tax.exchange import (
     ECB,
     ExchangeRate,
     credited,
@@ -19,7 +19,7 @@ from adapter.domain.exchange import (
     rate_for,
     wanted_currency,
 )
-from adapter.domain.supply import Scheme
+from adapter.domain.tax.supply import Scheme
 from adapter.errors import GiveUp
 
 FRIDAY = date(2026, 11, 20)

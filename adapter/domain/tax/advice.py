@@ -2,11 +2,11 @@
 
 from datetime import date
 
-from adapter.domain.duties import NO_DUTY, Duty, clearance, coming
 from adapter.domain.entity import Entity
-from adapter.domain.requirements import missing
-from adapter.domain.tax import Finding, Severity
-from adapter.domain.territory import place
+from adapter.domain.tax.adopt import Finding, Severity
+from adapter.domain.tax.duties import NO_DUTY, Duty, clearance, coming
+from adapter.domain.tax.requirements import missing
+from adapter.domain.tax.territory import place
 
 
 def advice(entity: Entity, today: date) -> tuple[Finding, ...]:

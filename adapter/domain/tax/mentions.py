@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from adapter.domain.tax import Finding, Severity
+from adapter.domain.tax.adopt import Finding, Severity
 
 
 class Mention(StrEnum):

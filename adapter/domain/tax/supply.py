@@ -14,12 +14,12 @@ from typing import NamedTuple
 from adapter.domain.document import TaxCategory
 from adapter.domain.entity import Entity
 from adapter.domain.frozen import Frozen
-from adapter.domain.mentions import Mention
 from adapter.domain.order import Address, LineKind, Name, Order, Party, TaxGivenBy
-from adapter.domain.rates import fraction, rates_at
-from adapter.domain.tax_settings import TaxSettings
-from adapter.domain.territory import Place, place
-from adapter.domain.vat_id import VIES, VatIdCheck, VatIdState, VatNumber, first_vat_number, party_vat_number, vat_number, vat_prefix
+from adapter.domain.tax.mentions import Mention
+from adapter.domain.tax.rates import fraction, rates_at
+from adapter.domain.tax.settings import TaxSettings
+from adapter.domain.tax.territory import Place, place
+from adapter.domain.tax.vat_id import VIES, VatIdCheck, VatIdState, VatNumber, first_vat_number, party_vat_number, vat_number, vat_prefix
 
 SALES_TAX = frozenset({"US"})
 """Countries without VAT or GST: what is charged stands as the storefront states it, and nothing is said where nothing is charged."""

@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from adapter.domain.advice import advice
 from adapter.domain.phrases import in_english
-from adapter.domain.supply import sale
-from adapter.domain.tax import Severity
-from adapter.domain.tax_settings import TaxSettings
-from adapter.domain.taxing import taxed
+from adapter.domain.tax.adopt import Severity
+from adapter.domain.tax.advice import advice
+from adapter.domain.tax.settings import TaxSettings
+from adapter.domain.tax.supply import sale
+from adapter.domain.tax.taxing import taxed
 from tests.domain.baskets import line, order
 from tests.domain.sales import NUMBERS, ON, buyer, seller
 

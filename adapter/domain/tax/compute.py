@@ -14,9 +14,9 @@ from adapter.domain.document import TaxCategory
 from adapter.domain.money import Minor, divide_half_up, exact_sum, exponent, from_minor, place, text, to_minor
 from adapter.domain.order import Address, Line, LineKind, Order, Tax, TaxGivenBy
 from adapter.domain.state import paid_amount
-from adapter.domain.supply import Nature, Sale, Scheme, Treatment, due, natures
-from adapter.domain.tax_settings import BuyerKind, Rounding, TaxRule, TaxRuleKind
-from adapter.domain.territory import place as place_of
+from adapter.domain.tax.settings import BuyerKind, Rounding, TaxRule, TaxRuleKind
+from adapter.domain.tax.supply import Nature, Sale, Scheme, Treatment, due, natures
+from adapter.domain.tax.territory import place as place_of
 from adapter.errors import Held
 
 _UNTAXED = frozenset({LineKind.GIFT_CARD, LineKind.TIP, LineKind.DUTY, LineKind.ROUNDING})

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from adapter.domain.document import TaxCategory
 from adapter.domain.money import to_minor
 from adapter.domain.order import LineKind, Order
-from adapter.domain.tax import Adopted, adopt, classify
+from adapter.domain.tax.adopt import Adopted, adopt, classify
 from adapter.errors import Held
 from tests.domain.baskets import line, order, orders, tax
 

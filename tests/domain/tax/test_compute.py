@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from adapter.domain.compute import compute, rules_for
 from adapter.domain.order import Order
-from adapter.domain.tax import adopt
-from adapter.domain.tax_settings import Rounding, TaxRule
+from adapter.domain.tax.adopt import adopt
+from adapter.domain.tax.compute import compute, rules_for
+from adapter.domain.tax.settings import Rounding, TaxRule
 from adapter.errors import Held
 from tests.domain.baskets import line, order
 from tests.domain.sales import buyer, facts, seller

@@ -5,17 +5,17 @@ Amounts are never raised above what was charged: prices without tax whose total 
 
 from collections.abc import Iterable, Sequence
 
-from adapter.domain.classify import Classified, classify, worded
-from adapter.domain.compute import compute, rules_for
 from adapter.domain.document import DocumentLine, DocumentTotals, NationalTax, TaxCategory, TaxGroup
-from adapter.domain.exchange import ExchangeRate, national, rate_for, wanted_currency
 from adapter.domain.frozen import Frozen
 from adapter.domain.money import exact_sum, from_minor
 from adapter.domain.order import Order, TaxGivenBy
 from adapter.domain.phrases import Translate, tax_name
-from adapter.domain.requirements import titles
-from adapter.domain.supply import Sale, due, natures
-from adapter.domain.tax import Finding, Severity, adopt, only_line
+from adapter.domain.tax.adopt import Finding, Severity, adopt, only_line
+from adapter.domain.tax.classify import Classified, classify, worded
+from adapter.domain.tax.compute import compute, rules_for
+from adapter.domain.tax.exchange import ExchangeRate, national, rate_for, wanted_currency
+from adapter.domain.tax.requirements import titles
+from adapter.domain.tax.supply import Sale, due, natures
 
 _SUPERSEDED = "category_unclassified"
 """What `adopt` remarks where nobody classifies."""

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from adapter.domain.classify import classify, holding, inherited, worded
 from adapter.domain.document import TaxCategory
 from adapter.domain.entity import Entity
 from adapter.domain.issue import draft_credit_note, draft_invoice
-from adapter.domain.mentions import Mention
 from adapter.domain.order import LineKind
-from adapter.domain.supply import Nature, due, marketplace_collected, natures, number_to_check, sale
-from adapter.domain.tax import Severity, adopt
-from adapter.domain.tax_settings import TaxSettings
-from adapter.domain.vat_id import VatIdState
+from adapter.domain.tax.adopt import Severity, adopt
+from adapter.domain.tax.classify import classify, holding, inherited, worded
+from adapter.domain.tax.mentions import Mention
+from adapter.domain.tax.settings import TaxSettings
+from adapter.domain.tax.supply import Nature, due, marketplace_collected, natures, number_to_check, sale
+from adapter.domain.tax.vat_id import VatIdState
 from adapter.errors import Held
 from tests.domain.baskets import line, order, orders, tax
 from tests.domain.sales import NUMBERS, ON, buyer, categories, checked, classified, codes, facts, seller, taxed, untaxed

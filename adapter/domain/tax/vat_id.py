@@ -14,7 +14,7 @@ from stdnum.util import clean, get_cc_module
 
 from adapter.domain.frozen import Frozen
 from adapter.domain.order import Name, Party, TaxId
-from adapter.domain.territory import EU
+from adapter.domain.tax.territory import EU
 
 _PREFIXES = {"GR": "EL"}
 """ISO 3166-1 code to the prefix of VAT numbers where they differ (Directive 2006/112/EC Art. 215)."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.domain.order import Address, Party, TaxId
-from adapter.domain.vat_id import VIES, VatIdCheck, VatIdState, VatNumber, party_vat_number, vat_number, wait_until
+from adapter.domain.tax.vat_id import VIES, VatIdCheck, VatIdState, VatNumber, party_vat_number, vat_number, wait_until
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from adapter.domain.document import NationalTax, TaxGroup
 from adapter.domain.frozen import Frozen
 from adapter.domain.money import Amount, CurrencyCode, Minor, currency_code, divide_half_up, exact, from_minor, to_minor
 from adapter.domain.order import Name
-from adapter.domain.supply import Scheme
+from adapter.domain.tax.supply import Scheme
 from adapter.errors import GiveUp
 
 ECB = "European Central Bank"

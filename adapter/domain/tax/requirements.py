@@ -13,10 +13,10 @@ from adapter.domain.document import Document, DocumentKind, DocumentParty, TaxCa
 from adapter.domain.entity import Entity
 from adapter.domain.money import to_minor
 from adapter.domain.order import Address
-from adapter.domain.supply import SALES_TAX
-from adapter.domain.tax import Finding, Severity
-from adapter.domain.territory import EU, place
-from adapter.domain.vat_id import first_vat_number, vat_number, vat_prefix
+from adapter.domain.tax.adopt import Finding, Severity
+from adapter.domain.tax.supply import SALES_TAX
+from adapter.domain.tax.territory import EU, place
+from adapter.domain.tax.vat_id import first_vat_number, vat_number, vat_prefix
 
 _NO_POSTCODES = frozenset({"AE", "HK", "IE", "QA"})
 """Countries where an address is complete without a postcode."""

@@ -1,4 +1,4 @@
-"""What does not fit together about a document's tax, as findings. Nothing here changes anything; `domain.classify` asks."""
+"""What does not fit together about a document's tax, as findings. Nothing here changes anything; `domain.tax.classify` asks."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from adapter.domain.document import DocumentLine, TaxCategory
 from adapter.domain.money import plain
-from adapter.domain.rates import known_rates
-from adapter.domain.supply import Nature, Sale, Scheme, Treatment
-from adapter.domain.tax import Finding, Severity
-from adapter.domain.vat_id import VatIdState, vat_number
+from adapter.domain.tax.adopt import Finding, Severity
+from adapter.domain.tax.rates import known_rates
+from adapter.domain.tax.supply import Nature, Sale, Scheme, Treatment
+from adapter.domain.tax.vat_id import VatIdState, vat_number
 
 _NEEDS_VAT_IDS = frozenset({TaxCategory.REVERSE_CHARGE, TaxCategory.INTRA_COMMUNITY})
 

@@ -13,7 +13,7 @@ from adapter.domain.frozen import Frozen
 from adapter.domain.money import Minor, exact_sum, from_minor, place, quotient, text, to_minor
 from adapter.domain.order import Line, LineKind, Order, TaxGivenBy
 from adapter.domain.phrases import Phrase, Translate, discount_name, in_english, line_name, say, tax_name
-from adapter.domain.stated_tax import TaxKey, tax_per_line
+from adapter.domain.tax.stated import TaxKey, tax_per_line
 from adapter.errors import Held
 
 

@@ -1,21 +1,21 @@
 """Classifying: the legal category of every tax on a document, the reason where none is charged, and what does not fit together.
 
 What was charged is never changed, only named and judged. A tax above zero is a taxed sale (S); a line without tax needs a legal reason, and
-`domain.supply` says which one the law has. The findings are for the merchant: `holding` says which of them keep a document back.
+`domain.tax.supply` says which one the law has. The findings are for the merchant: `holding` says which of them keep a document back.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from adapter.domain import checks
 from adapter.domain.document import Document, DocumentLine, LineTax, TaxCategory, TaxGroup
 from adapter.domain.frozen import Frozen
-from adapter.domain.mentions import EXEMPT_BECAUSE, Mention, printed, unverified
 from adapter.domain.order import LineKind, Name
-from adapter.domain.supply import SALES_TAX, Nature, Sale, Treatment, due, natures
-from adapter.domain.tax import Adopted, Finding, tax_groups
-from adapter.domain.tax_settings import MarginScheme, TaxSettings
+from adapter.domain.tax import checks
+from adapter.domain.tax.adopt import Adopted, Finding, tax_groups
+from adapter.domain.tax.mentions import EXEMPT_BECAUSE, Mention, printed, unverified
+from adapter.domain.tax.settings import MarginScheme, TaxSettings
+from adapter.domain.tax.supply import SALES_TAX, Nature, Sale, Treatment, due, natures
 
 TAX_NAME = "VAT"
 _ASKED_FOR = frozenset({"vat_id_invalid"})

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.domain.mentions import LAW, MSGIDS, WORDINGS, Mention, legal_wording, printed, unverified
-from adapter.domain.tax import Severity
+from adapter.domain.tax.adopt import Severity
+from adapter.domain.tax.mentions import LAW, MSGIDS, WORDINGS, Mention, legal_wording, printed, unverified
 
 
 def untranslated(text: str) -> str:

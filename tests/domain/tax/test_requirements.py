@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from adapter.domain.document import Document, DocumentKind, Mode
-from adapter.domain.duties import NO_DUTY, TABLE, Audience, DutyKind, clearance, coming
 from adapter.domain.entity import Entity
 from adapter.domain.issue import draft_invoice
-from adapter.domain.requirements import missing, missing_on, title, titles
-from adapter.domain.tax import Severity
+from adapter.domain.tax.adopt import Severity
+from adapter.domain.tax.duties import NO_DUTY, TABLE, Audience, DutyKind, clearance, coming
+from adapter.domain.tax.requirements import missing, missing_on, title, titles
 from tests.domain.baskets import line, order, tax
 from tests.domain.sales import ON, seller, taxed
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.domain.rates import KNOWN_SINCE, RateKind, fraction, known_rates, rate, rates
-from adapter.domain.territory import EU, TERRITORIES, place
+from adapter.domain.tax.rates import KNOWN_SINCE, RateKind, fraction, known_rates, rate, rates
+from adapter.domain.tax.territory import EU, TERRITORIES, place
 
 NOVEMBER_2026 = date(2026, 11, 20)
 STANDARD = {

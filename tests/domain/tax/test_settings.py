@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from adapter.domain.entity import Entity
 from adapter.domain.frozen import digest
 from adapter.domain.issue import draft_invoice
-from adapter.domain.tax_settings import Exemption, Registration, TaxRule, TaxSettings
+from adapter.domain.tax.settings import Exemption, Registration, TaxRule, TaxSettings
 from tests.domain.sales import ON, buyer, seller, taxed
 
 
