@@ -130,7 +130,7 @@ def _refund(case: Case, subject: str | None) -> Refund | None:
         return None
     found = next((refund for refund in case.state.refunds if refund.id == subject), None)
     if found is None:
-        raise NotYet(refund_fact(case.source.id, subject))
+        raise NotYet(refund_fact(case.source.id, case.order.id, subject))
     return found
 
 

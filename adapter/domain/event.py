@@ -1,7 +1,7 @@
 """Canonical events, and the facts that a snapshot of an order states.
 
-An event is unique by source, type and `key`, the platform's own id for the fact. So a fact may be read from any number of deliveries, in
-any order: the first one records it and the others change nothing.
+An event is unique by source, type and `key`, the platform's own id for the fact; that of a refund or payment is unique within its order.
+So a fact may be read from any number of deliveries, in any order: the first one records it and the others change nothing.
 """
 
 from enum import StrEnum
@@ -38,6 +38,9 @@ class EventType(StrEnum):
     CREDIT_NOTE_SENT = "credit_note.sent"
 
 
+_WITHIN_AN_ORDER = frozenset({EventType.PAYMENT_RECEIVED, EventType.PAYMENT_FAILED, EventType.REFUND_ISSUED})
+
+
 class Event(Frozen):
     """One fact. `order` is a snapshot, `payment` and `refund` are the moved money; what a type does not need is absent."""
 
@@ -53,6 +56,15 @@ class Event(Frozen):
     email: Name | None = None
     note: Name | None = None
     test: bool = False
+
+    @property
+    def identity(self) -> str:
+        """`key` as the fact is recorded under, at most 255 characters: a platform may number refunds and payments anew in each order, so
+        those are named with their order."""
+        if self.type not in _WITHIN_AN_ORDER or self.order_id in (None, self.key):
+            return self.key
+        named = f"{self.order_id}:{self.key}"
+        return named if len(named) <= 255 else f"{named[:190]}:{digest(named)}"
 
 
 _PAID = {FinancialStatus.PAID, FinancialStatus.PARTIALLY_REFUNDED, FinancialStatus.REFUNDED}

@@ -27,7 +27,7 @@ from adapter.infra import metrics
 from adapter.infra.clearances import ClearanceRow
 from adapter.infra.database import transaction
 from adapter.infra.models import ActionRow, DocumentRow, OrderRow
-from adapter.infra.queue import DEAD, DONE, DUE, ENDED_STATES, HELD, RUNNING, SKIPPED, WAITING, end, ended_fact, lock_order
+from adapter.infra.queue import DEAD, DONE, DUE, ENDED_STATES, HELD, RUNNING, SKIPPED, WAITING, end, ended_fact, lock_order, refund_fact
 from adapter.infra.services import Handlers, Run, Services
 
 log = structlog.get_logger()
@@ -150,6 +150,7 @@ async def _established(fact: str, action: ActionRow) -> bool:
         return await OrderRow.filter(source_id=source_id, order_id=id, number__isnull=False).exists()
     if kind == "refund":
         row = await OrderRow.get_or_none(source_id=action.source_id, order_id=action.order_id)
-        return row is not None and any(refund.id == id for refund in OrderState.model_validate_json(row.state).refunds)
+        known = OrderState.model_validate_json(row.state).refunds if row else ()
+        return any(refund_fact(action.source_id or "", action.order_id or "", refund.id) == fact for refund in known)
     others = ActionRow.filter(source_id=action.source_id, order_id=action.order_id, state__in=ENDED_STATES)
     return any(ended_fact(other.key) == fact for other in await others.only("key"))

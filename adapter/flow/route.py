@@ -67,7 +67,7 @@ async def _fold(events: Sequence[Event], source: Source, order_id: str, services
     if before.order is None and after.order is not None:
         await release(order_fact(source.id, order_id), now, services.dispatcher)
     for refund in {refund.id for refund in after.refunds} - {refund.id for refund in before.refunds}:
-        await release(refund_fact(source.id, refund), now, services.dispatcher)
+        await release(refund_fact(source.id, order_id, refund), now, services.dispatcher)
     return charge_changed(before.order, after.order)
 
 
@@ -79,7 +79,7 @@ async def _insert(events: Sequence[Event], source: Source, delivery_id: str, ser
             created_at=now,
             source_id=source.id,
             type=event.type.value,
-            key=event.key,
+            key=event.identity,
             order_id=event.order_id,
             delivery_id=delivery_id,
             at=event.at,
@@ -172,7 +172,7 @@ def _works(kind: ActionKind, rules: Sequence[Rule], event: EventRow, source: Sou
         case ActionKind.ISSUE_INVOICE | ActionKind.SEND_INVOICE:
             return [work(order)]
         case ActionKind.ISSUE_CREDIT_NOTE:
-            refund = event.key if event.type == EventType.REFUND_ISSUED else None
+            refund = _refund_of(event) if event.type == EventType.REFUND_ISSUED else None
             return [work(f"{order}:{refund or 'cancellation'}", refund=refund)]
         case ActionKind.SEND_CREDIT_NOTE:
             return [work(event.key, event.key)] if event.type == EventType.CREDIT_NOTE_CREATED else []
@@ -181,3 +181,9 @@ def _works(kind: ActionKind, rules: Sequence[Rule], event: EventRow, source: Sou
             return [work(f"{event.key}:{day}", event.key, not_before=not_before + timedelta(days=day)) for day in days]
         case _:
             return [work(event.id)]
+
+
+def _refund_of(event: EventRow) -> str:
+    """The refund's id within its order; of an event that only names it, what follows the order in its key."""
+    stated = event.data.get("refund")
+    return str(stated["id"]) if stated else event.key.removeprefix(f"{event.order_id}:")

@@ -145,9 +145,9 @@ def ended_fact(key: str) -> str:
     return bounded(f"ended:{key}")
 
 
-def refund_fact(source_id: str, refund_id: str) -> str:
-    """The name of the fact that what a refund gives back is known."""
-    return f"refund:{source_id}:{refund_id}"
+def refund_fact(source_id: str, order_id: str, refund_id: str) -> str:
+    """The name of the fact that what a refund of an order gives back is known."""
+    return bounded(f"refund:{source_id}:{order_id}:{refund_id}")
 
 
 def cleared_fact(document_id: str) -> str:

@@ -84,6 +84,17 @@ async def test_credit_notes_for_refunds_and_a_cancellation_for_the_rest(still_ho
     assert await EventRow.filter(type="credit_note.created").count() == 3
 
 
+async def test_refunds_that_are_numbered_anew_in_each_order(still_houses: House) -> None:
+    """The first refund of one order is not the first refund of another: each is credited, whichever came before its order."""
+    await still_houses.send("standard", refunded("o-1", "1"))
+    await still_houses.send("standard", completed("o-1", paid=True))
+    await still_houses.send("standard", completed("o-2", paid=True))
+    await still_houses.send("standard", refunded("o-2", "1", money="23.80"))
+    await still_houses.run_due(without=WITHOUT)
+    notes = await DocumentRow.filter(kind="credit_note")
+    assert sorted([(row.order_id, row.total) for row in notes]) == [("o-1", 5950), ("o-2", 2380)]
+
+
 async def test_more_than_is_left_is_held(still_house: House) -> None:
     """A third refund above the invoice makes no document and takes no number."""
     await still_house.send("standard", completed(paid=True))

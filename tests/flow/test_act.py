@@ -184,7 +184,7 @@ async def test_a_mail_waits_for_its_invoice_and_a_refund_for_its_order(still_hou
     assert (await ActionRow.get(kind="send_invoice")).state == "due"
 
 
-@pytest.mark.parametrize("fact", ["invoice:standard:o-1", "order:standard:o-1", "refund:standard:r-1", "ended:privacy:other"])
+@pytest.mark.parametrize("fact", ["invoice:standard:o-1", "order:standard:o-1", "refund:standard:o-1:r-1", "ended:privacy:other"])
 async def test_a_fact_that_came_true_meanwhile_is_not_waited_for(still_houses: House, monkeypatch: pytest.MonkeyPatch, fact: str) -> None:
     """The race: the action looks, the fact is established and releases nobody, and only then the action begins to wait."""
     runs: list[str] = []
@@ -219,12 +219,12 @@ async def test_a_fact_that_does_not_come_is_waited_for_once(
     def waits(run: Run) -> None:
         runs.append("run")
         if len(runs) < 2:
-            raise NotYet(refund_fact("standard", "r-9"))
+            raise NotYet(refund_fact("standard", "o-1", "r-9"))
 
     handled(monkeypatch, waits)
     row = await run_one(still_house, order_id="o-1")
-    assert (row.state, row.waits_for, row.waits_since, row.attempts) == ("waiting", "refund:standard:r-9", clock.now(), 0)
-    assert row.error == "waits for refund:standard:r-9"
+    assert (row.state, row.waits_for, row.waits_since, row.attempts) == ("waiting", "refund:standard:o-1:r-9", clock.now(), 0)
+    assert row.error == "waits for refund:standard:o-1:r-9"
     await still_house.send("standard", refunded(refund="r-9"))
     await still_house.run_due(without=WITHOUT)
     row = await ActionRow.get(key="privacy:1")
