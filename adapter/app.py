@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
 from adapter import __version__
+from adapter.api.connections import Site
 from adapter.api.routes import web_application
 from adapter.clock import Clock
 from adapter.errors import Misconfigured
@@ -118,17 +119,13 @@ class App:
     async def listening(self, host: str, port: int) -> AsyncIterator[str]:
         """Open the door; yields the address. Requests that were accepted are answered before it closes."""
         await self.store.start()
-        runner = web.AppRunner(
-            web_application(self.services, self.door),
-            auto_decompress=False,  # a signature is over the bytes on the wire
-            access_log=None,
-            keepalive_timeout=75,
-            shutdown_timeout=10,
-        )
+        runner = web.AppRunner(web_application(self.services, self.door), shutdown_timeout=10)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, host, port)
-            await site.start()
+            try:
+                await Site(runner, host, port).start()
+            except OSError as error:
+                raise Misconfigured("ADAPTER_PORT", f"cannot listen at {host}:{port}: {error.strerror or error}; choose another") from None
             bound = runner.addresses[0]
             yield f"http://{bound[0]}:{bound[1]}"
         finally:
