@@ -8,7 +8,7 @@ from adapter.actions.books import books_of
 from adapter.actions.candidates import Case, candidates, locked_case, reference
 from adapter.actions.check_vat_id import known_check
 from adapter.actions.clear import begin
-from adapter.actions.settle import is_test, settle
+from adapter.actions.settle import draw_later, is_test, settle
 from adapter.domain.document import Document, DocumentKind, DocumentStatus
 from adapter.domain.entity import Entity
 from adapter.domain.event import EventType
@@ -24,7 +24,7 @@ from adapter.infra import metrics
 from adapter.infra.database import after_commit, transaction
 from adapter.infra.models import ActionRow, DocumentRow, new_id
 from adapter.infra.numbers import draw
-from adapter.infra.queue import DUE, OPEN_STATES, RUNNING, Work, bounded, ended_fact, enqueue, invoice_fact, refund_fact, release
+from adapter.infra.queue import DUE, OPEN_STATES, RUNNING, bounded, ended_fact, invoice_fact, refund_fact, release
 from adapter.infra.rates import rates_around
 from adapter.infra.services import Run
 from adapter.infra.summary import summary
@@ -207,5 +207,4 @@ def _count(findings: Sequence[Finding]) -> None:
 
 async def render_later(run: Run, row: DocumentRow) -> None:
     """Have a new document drawn."""
-    work = Work(f"render:{row.id}", ActionKind.RENDER, row.source_id, row.order_id, subject=row.id)
-    await enqueue([work], run.services.clock.now(), run.services.dispatcher)
+    await draw_later(row, f"render:{row.id}", run.services.clock.now(), run.services.dispatcher)

@@ -32,6 +32,28 @@ async def test_drawn_once_and_again_when_it_came_to_be_paid(still_house: House) 
     assert {row.state for row in await ActionRow.filter(kind="render")} == {"done"}
 
 
+@pytest.mark.parametrize("drawn_between", [False, True], ids=["at once", "drawn in between"])
+@pytest.mark.parametrize("first", ["order", "payment"])
+async def test_the_mailed_and_the_stored_page_say_paid(still_houses: House, first: str, drawn_between: bool) -> None:
+    """Whichever is heard of first: the mail carries what is stored, which says paid; a page that nobody can have seen is not drawn."""
+    order, payment = completed(), event("payment.confirmed", {"order_id": "o-1"})
+    alone = ("notify", "deliver", *(() if drawn_between else ("render", "send_invoice")))
+    for sent in (order, payment) if first == "order" else (payment, order):
+        assert await still_houses.send("standard", sent) == 200
+        await still_houses.run_due(without=alone)
+    await still_houses.run_due(without=("notify", "deliver"))
+
+    row = await DocumentRow.get()
+    assert (row.status, row.paid, row.pdf_sha256 is not None) == ("paid", row.total, True)
+    stored = await still_houses.app.services.files.get(row.pdf_sha256 or "")
+    now = await current(still_houses.app.services, row)
+    assert (now.settlement.paid, now.pdf) == (row.total, stored)
+    (mail,) = still_houses.around.parsed_mails()
+    assert [part.get_content() for part in mail.iter_attachments()] == [stored]
+    drawings = await ActionRow.filter(kind="render").order_by("created_at", "id")
+    assert [each.state for each in drawings] == ["done"] * (2 if first == "order" and drawn_between else 1)
+
+
 async def test_the_same_document_gives_the_same_bytes(still_house: House) -> None:
     """A file that was lost is drawn again, to the byte."""
     await still_house.send("standard", completed(paid=True))
