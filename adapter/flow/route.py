@@ -1,7 +1,7 @@
 """Route: recording a fact once, and adding the actions that the source's table asks for. Our own facts come in here again."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from adapter.actions.settle import settle
@@ -177,8 +177,9 @@ def _works(kind: ActionKind, rules: Sequence[Rule], event: EventRow, source: Sou
         case ActionKind.SEND_CREDIT_NOTE:
             return [work(event.key, event.key)] if event.type == EventType.CREDIT_NOTE_CREATED else []
         case ActionKind.SEND_REMINDER:
-            days = source.entity.reminder_days if event.type == EventType.INVOICE_OVERDUE else ()
-            return [work(f"{event.key}:{day}", event.key, not_before=not_before + timedelta(days=day)) for day in days]
+            days = _reminders(event, source) if event.type == EventType.INVOICE_OVERDUE else {}
+            delay = not_before - start
+            return [work(f"{event.key}:{day}", event.key, not_before=at + delay) for day, at in days.items()]
         case _:
             return [work(event.id)]
 
@@ -187,3 +188,12 @@ def _refund_of(event: EventRow) -> str:
     """The refund's id within its order; of an event that only names it, what follows the order in its key."""
     stated = event.data.get("refund")
     return str(stated["id"]) if stated else event.key.removeprefix(f"{event.order_id}:")
+
+
+def _reminders(event: EventRow, source: Source) -> dict[int, datetime]:
+    """When an overdue invoice is reminded of: so many days after its due date is over in the seller's time zone, whenever that was
+    noticed. Of several days that are past already the last one counts: nobody gets all reminders at once."""
+    over = datetime.combine(date.fromisoformat(event.data["due_date"]) + timedelta(days=1), time(), source.entity.zone)
+    days = {day: (over + timedelta(days=day)).astimezone(UTC) for day in sorted(source.entity.reminder_days)}
+    late = [day for day, at in days.items() if at <= event.created_at]
+    return {day: at for day, at in days.items() if day not in late[:-1]}

@@ -68,7 +68,7 @@ async def test_a_paid_invoice_is_never_overdue(still_house: House, clock: Simula
 
 
 async def test_reminders_on_their_days_and_none_after_payment(still_house: House, clock: SimulatedClock) -> None:
-    """At once, after seven days, after fourteen; the last one is skipped because the money came."""
+    """At once, after seven days, after fourteen, counted from the due date; the last one is skipped because the money came."""
     await still_house.send("standard", completed())
     await still_house.run_due(without=WITHOUT)
     clock.advance(timedelta(days=15))
@@ -76,10 +76,10 @@ async def test_reminders_on_their_days_and_none_after_payment(still_house: House
     await still_house.run_due(without=WITHOUT[:5])
     assert [mail["subject"] for mail in still_house.around.parsed_mails()] != []
     assert len(still_house.around.mails) == 1
-    clock.advance(timedelta(days=6, hours=23))
+    clock.advance(datetime(2026, 12, 11, 22, 59, 59, tzinfo=UTC) - clock.now())
     await still_house.run_due(without=WITHOUT[:5])
     assert len(still_house.around.mails) == 1
-    clock.advance(timedelta(hours=1))
+    clock.advance(timedelta(seconds=1))
     await still_house.run_due(without=WITHOUT[:5])
     assert len(still_house.around.mails) == 2
     await still_house.send("standard", event("payment.confirmed", {"order_id": "o-1"}))
@@ -92,6 +92,25 @@ async def test_reminders_on_their_days_and_none_after_payment(still_house: House
     assert (await DocumentRow.get()).status == "paid"
     assert {mail["to"] for mail in still_house.around.parsed_mails()} == {"ida@sommer.example"}
     assert len({mail["message-id"] for mail in still_house.around.parsed_mails()}) == 2
+
+
+@pytest.mark.parametrize(
+    ("noticed", "at_once", "later"),
+    [(10, 1, [datetime(2026, 12, 18, 23, tzinfo=UTC)]), (40, 1, [])],
+    ids=["ten days late", "forty days late"],
+)
+async def test_late_notice_sends_one_reminder(
+    still_houses: House, clock: SimulatedClock, noticed: int, at_once: int, later: list[datetime]
+) -> None:
+    """A service that was away: the newest reminder that is due, not all of them at once, and the others on their days."""
+    await still_houses.send("standard", completed())
+    await still_houses.run_due(without=WITHOUT)
+    clock.advance(datetime(2026, 12, 4, 23, tzinfo=UTC) + timedelta(days=noticed) - clock.now())
+    await sweep(still_houses.app.services)
+    rows = await ActionRow.filter(kind="send_reminder").order_by("next_at")
+    assert [row.next_at for row in rows] == [clock.now()] * at_once + later
+    await still_houses.run_due(without=WITHOUT[:5])
+    assert len(still_houses.around.mails) == at_once
 
 
 async def test_waits_that_come_to_nothing(still_house: House, clock: SimulatedClock) -> None:
