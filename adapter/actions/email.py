@@ -1,6 +1,7 @@
 """Mailing documents. A mail's Message-ID is stable, its outcome is kept, and test mode never reaches a customer."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from adapter.domain.frozen import digest
 from adapter.errors import GiveUp, Held, Ignored, NotYet
 from adapter.infra.archive import keep
 from adapter.infra.database import insist, transaction
-from adapter.infra.mail import Attachment, Mail, compose
+from adapter.infra.mail import Attachment, Mail, compose, split_address
 from adapter.infra.models import DocumentRow, EmailRow, new_id
 from adapter.infra.pages import mail_parts
 from adapter.infra.queue import invoice_fact
@@ -56,22 +57,52 @@ async def send_reminder(run: Run) -> Mapping[str, Any] | None:
 
 
 async def _send(run: Run, case: Case, row: DocumentRow, kind: MailKind) -> Mapping[str, Any]:
-    parameters = case.rule.parameters
-    buyer = case.order.buyer.email if case.order.buyer else None
-    recipients = [*(parameters.recipients or ([buyer] if buyer else [])), *parameters.copies]
-    if not recipients:
-        raise Ignored("the order names no e-mail address, and the rule no recipient")
+    addressees = _addressees(case)
     await mail_may_leave(row, case.source.entity)
     files = await current(run.services, row)
     _hold_for_a_look(run, case, row, files)
     states: dict[str, str] = {}
-    for recipient in dict.fromkeys(recipients):
+    for recipient in addressees.all:
         mail = _mail(run, case, row, kind, recipient, files)
         states[mail.message_id] = await _hand_over(run, case, row, kind, mail)
     counted = {"sent", OUTBOX} if _is_play(case, row) else {"sent"}
-    if kind != "reminder" and counted & set(states.values()):
+    reached = addressees.problem is None or addressees.has_first
+    if kind != "reminder" and reached and counted & set(states.values()):
         await _record_sent(run, case, row, kind)
-    return await _judged(states)
+    outcome = await _judged(states)
+    if not reached:
+        raise Ignored(f"{addressees.problem}; only copies were sent")
+    return {**outcome, **({"problem": addressees.problem} if addressees.problem else {})}
+
+
+@dataclass(frozen=True)
+class Addressees:
+    """Who gets a mail, nobody twice. `problem` says what is wrong with an address that is none, without naming it; `has_first` whether
+    anybody is left for whom the mail is, beside those who get copies."""
+
+    all: tuple[str, ...]
+    has_first: bool
+    problem: str | None
+
+
+def _addressees(case: Case) -> Addressees:
+    """Those of the rule, else the buyer. What is no address keeps nobody else from their mail. Raises `Ignored` where nobody is left."""
+    parameters, problem = case.rule.parameters, None
+    buyer = case.order.buyer.email if case.order.buyer else None
+    valid = []
+    named = parameters.recipients or ((buyer,) if buyer else ())
+    for address in (*named, *parameters.copies):
+        try:
+            split_address(address, "invalid_recipient", "the buyer's address" if address == buyer else "an address of the rule")
+            valid.append(address)
+        except GiveUp as error:
+            advice = (
+                "correct it in the shop, have the order sent again" if address == buyer else "correct it in the configuration, apply it"
+            )
+            problem = f"invalid_recipient: {str(error).partition(': ')[2]}; {advice}, then replay this action"
+    if not valid:
+        raise Ignored(problem or "the order names no e-mail address, and the rule no recipient")
+    return Addressees(tuple(dict.fromkeys(valid)), not set(named).isdisjoint(valid), problem)
 
 
 async def _judged(states: Mapping[str, str]) -> Mapping[str, Any]:

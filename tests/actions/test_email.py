@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from adapter.clock import SimulatedClock
+from adapter.flow.replay import Replay
 from adapter.infra.models import ActionRow, EmailRow, EventRow
 from tests.house import CONFIGURATION, House, Neighbourhood
-from tests.orders import completed, event, refunded
+from tests.orders import an_order, completed, event, refunded
 
 WITHOUT = ("render", "notify", "deliver")
 SOURCE = '[[source]]\nid = "standard"\nentity = "lighthouse"\nconnector = "standard"\nsecrets = ["env:STANDARD"]\n'
@@ -150,15 +151,36 @@ async def test_no_address(still_house: House) -> None:
     ids=["none", "two", "header", "long"],
 )
 async def test_addresses_that_are_none(still_houses: House, address: str) -> None:
-    """The invoice is made, the mail is a dead letter that does not repeat the address; nobody gets anything."""
+    """The invoice is made, the mail is skipped; what a person must do is told without the address. Once it is mended, a replay sends."""
     await still_houses.send("standard", completed(paid=True, buyer={"email": address}))
     await still_houses.run_due(without=WITHOUT)
     state, error = await outcome()
-    assert state == "dead"
+    assert state == "skipped"
     assert error is not None
-    assert error.startswith(("invalid_recipient", "invalid_header"))
+    assert error.startswith("invalid_recipient: the buyer's address ")
+    assert error.endswith("; correct it in the shop, have the order sent again, then replay this action")
     assert address not in error
-    assert (await EmailRow.all().count(), still_houses.around.mails) == (0, [])
+    assert (await EmailRow.all().count(), still_houses.around.mails, await sent()) == (0, [], 0)
+
+    await still_houses.send("standard", event("order.updated", an_order(paid=True, version="2026-11-21T09:00:00Z")))
+    await still_houses.run_due(without=WITHOUT)
+    await Replay(still_houses.app.dispatcher, still_houses.app.clock).actions([(await send_action()).id])
+    await still_houses.run_due(without=WITHOUT)
+    assert (await outcome(), len(still_houses.around.mails), await sent()) == (("done", None), 1, 1)
+
+
+async def test_copies_go_out_although_the_buyer_s_address_is_none(still_house: House) -> None:
+    """Those who get copies get them; that the buyer did not is told, and nobody is told that the invoice was sent."""
+    rule = '[[source.rules]]\nevent = "payment.confirmed"\naction = "send_invoice"\n'
+    await still_house.configure(SOURCE + rule + 'parameters = { copies = ["books@lighthouse.example"] }\n')
+    await still_house.send("standard", completed(paid=True, buyer={"email": "ida at sommer.example"}))
+    await still_house.run_due(without=WITHOUT)
+    state, error = await outcome()
+    assert (state, error is not None and error.startswith("invalid_recipient") and error.endswith("only copies were sent")) == (
+        "skipped",
+        True,
+    )
+    assert ([mail["to"] for mail in still_house.around.parsed_mails()], await sent()) == (["books@lighthouse.example"], 0)
 
 
 async def test_recipients_and_copies_of_the_rule(still_house: House) -> None:
