@@ -127,14 +127,22 @@ def _key(run: Run, books: Books, kind: DocumentKind) -> str:
 
 
 async def _uncredited(run: Run, case: Case) -> str | None:
-    """The key of an action that is still to credit a refund that is known; not of one that itself waits for an amendment."""
+    """The key of an action that is still to credit a known refund; not of one that waits for an amendment, itself or behind another.
+
+    So nobody waits for himself: the actions of an order run one at a time, a refund waits for earlier ones and for an amendment that does
+    not wait for a refund itself, and an amendment waits for a refund behind which there is no amendment.
+    """
     source_id, order_id = reference(run.action)
     known = {refund.id for refund in case.state.refunds}
-    for other in await ActionRow.filter(
+    open_notes = await ActionRow.filter(
         source_id=source_id, order_id=order_id, kind=ActionKind.ISSUE_CREDIT_NOTE.value, state__in=OPEN_STATES
-    ).order_by("id"):
-        waits = (other.waits_for or "").startswith(ended_fact(ActionKind.AMEND_INVOICE.value))
-        if other.parameters["refund"] in known and not waits:
+    ).order_by("id")
+    awaited = {ended_fact(other.key): other.waits_for or "" for other in open_notes}
+    for other in open_notes:
+        fact = other.waits_for or ""
+        while fact in awaited:
+            fact = awaited[fact]
+        if other.parameters["refund"] in known and not fact.startswith(ended_fact(ActionKind.AMEND_INVOICE.value)):
             return other.key
     return None
 

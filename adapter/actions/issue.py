@@ -24,7 +24,7 @@ from adapter.infra import metrics
 from adapter.infra.database import after_commit, transaction
 from adapter.infra.models import ActionRow, DocumentRow, new_id
 from adapter.infra.numbers import draw
-from adapter.infra.queue import DUE, OPEN_STATES, RUNNING, bounded, ended_fact, invoice_fact, refund_fact, release
+from adapter.infra.queue import OPEN_STATES, bounded, ended_fact, invoice_fact, refund_fact, release
 from adapter.infra.rates import rates_around
 from adapter.infra.services import Run
 from adapter.infra.summary import summary
@@ -146,11 +146,12 @@ async def _wait_for_earlier(run: Run, case: Case, refund: Refund | None) -> None
 
 
 async def _wait_for_amendment(run: Run) -> None:
+    """Wait for an amendment that may still charge something; one that waits for a credit note has made its invoice already."""
     source_id, order_id = reference(run.action)
-    amending = ActionRow.filter(source_id=source_id, order_id=order_id, kind=ActionKind.AMEND_INVOICE.value, state__in=(DUE, RUNNING))
-    other = await amending.order_by("id").first()
-    if other is not None:
-        raise NotYet(ended_fact(other.key))
+    amending = ActionRow.filter(source_id=source_id, order_id=order_id, kind=ActionKind.AMEND_INVOICE.value, state__in=OPEN_STATES)
+    for other in await amending.order_by("id"):
+        if not (other.waits_for or "").startswith(ended_fact(ActionKind.ISSUE_CREDIT_NOTE.value)):
+            raise NotYet(ended_fact(other.key))
 
 
 def language(case: Case) -> str:

@@ -186,3 +186,39 @@ async def test_a_change_of_currency_is_held(still_house: House) -> None:
     assert error is not None
     assert "now in USD" in error
     assert len(await books(still_house)) == 1
+
+
+async def test_refunds_and_an_exchange_never_wait_for_one_another(still_houses: House) -> None:
+    """A refund of more than is left waits for the exchange, a later one for that refund, and the exchange for neither."""
+    await still_houses.send("standard", event("order.completed", an_order(total="178.50", paid=True, lines=[LAMP, SHADE])))
+    await still_houses.run_due(without=WITHOUT)
+    await still_houses.send("standard", changed("142.80", LAMP, CORD, paid=True))
+    await still_houses.send("standard", refunded(refund="r-1", money="190.40", at="2026-11-20T11:00:00Z"))
+    await still_houses.send("standard", refunded(refund="r-2", money="23.80", at="2026-11-20T12:00:00Z"))
+    await still_houses.run_due(without=(*WITHOUT, "amend_invoice"))
+    assert [state for _, state, _ in await still_houses.actions(kind="issue_credit_note")] == ["waiting", "waiting"]
+    await still_houses.run_due(without=WITHOUT)
+    assert [row[:3] for row in await books(still_houses)] == [
+        ("invoice", "INV-2026-000001", 17850), ("invoice", "INV-2026-000002", 2380),
+        ("credit_note", "CN-2026-000001", 5950), ("credit_note", "CN-2026-000002", 2380),
+    ]  # fmt: skip
+    (_, first, error), (_, second, _) = await still_houses.actions(kind="issue_credit_note")
+    assert (first, second) == ("held", "done")
+    assert error is not None
+    assert "refund r-1 returns 190.40 EUR, but only 142.80 EUR of invoice INV-2026-000001 is left" in error
+
+
+async def test_a_refund_of_what_was_added_waits_while_the_amendment_waits_for_something_else(still_house: House) -> None:
+    """The amendment asks about a VAT number first: what it will charge may be what is given back."""
+    await still_house.send("standard", completed(paid=True))
+    await still_house.run_due(without=WITHOUT)
+    await still_house.send("standard", changed("178.50", LAMP, SHADE, paid=True))
+    await still_house.run_due(without=(*WITHOUT, "amend_invoice"))
+    asking = ActionRow.filter(kind="amend_invoice")
+    await asking.update(state="waiting", waits_for="ended:check_vat_id:standard:o-1:1")
+    await still_house.send("standard", refunded(money="178.50", at="2026-11-20T11:00:00Z"))
+    await still_house.run_due(without=WITHOUT)
+    assert [state for _, state, _ in await still_house.actions(kind="issue_credit_note")] == ["waiting"]
+    await asking.update(state="due", waits_for=None)
+    await still_house.run_due(without=WITHOUT)
+    assert [total for _, _, total, *_ in await books(still_house)] == [11900, 5950, 17850]
