@@ -5,11 +5,12 @@ All text that somebody typed is escaped, and cleaned of what cannot be drawn.
 
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from textwrap import shorten
 from typing import Any
+from unicodedata import east_asian_width
 
 import css_inline
 from markupsafe import Markup
@@ -57,7 +58,7 @@ def document_html(document: Document, settlement: Settlement, logo: bytes | None
     second = _language(document.second_language) if document.second_language and twice else None
     seller, buyer = document.seller, document.buyer
     parties = (buyer, document.ship_to, seller)
-    code, mark = payment_code(document, settlement), settlement.clearance
+    code, mark, notes = payment_code(document, settlement), settlement.clearance, _notes(document, words)
     template = environment(words.tag, second.tag if second else None).get_template("document/document.html.j2")
     page = template.render(
         document=document,
@@ -73,7 +74,8 @@ def document_html(document: Document, settlement: Settlement, logo: bytes | None
         code=drawn_code(code) if code and code.scheme is not PaymentScheme.SWISS else None,
         slip=drawn_slip(document, settlement),
         fiscal_code=drawn_symbol(mark.qr) if mark and mark.qr else None,
-        notes=_notes(document, words),
+        notes=notes,
+        remarks_are_short=_fit_beside_totals([document.reason or "", *document.mentions, *notes]),
         seller_lines=_furniture(seller, words),
         page_count=_page_count(words),
         several_taxes=any(len(line.taxes) > 1 for line in document.lines),
@@ -135,6 +137,11 @@ def _notes(document: Document, words: Language) -> list[str]:
     return [said.get(note, note) for note in document.notes]
 
 
+def _fit_beside_totals(remarks: Sequence[str]) -> bool:
+    """Whether reason, mentions and notes take no more room than there is beside the totals."""
+    return len(remarks) <= 5 and sum(map(len, remarks)) <= 240 and not any("\n" in text for text in remarks)
+
+
 def _bank(document: Document, words: Language, second: Language | None) -> list[tuple[Markup, str]]:
     """Where to pay, an IBAN in groups of four; empty when the seller has nothing to pay to."""
     _ = partial(both, words=words, second=second)
@@ -154,11 +161,20 @@ def _bank(document: Document, words: Language, second: Language | None) -> list[
 
 
 def _furniture(seller: Seller, words: Language) -> str:
-    """The seller at the foot of every page: name and address, then register and tax numbers, each line cut to what fits."""
+    """The seller at the foot of every page: name and address, then register and tax numbers, each cut to two lines."""
     ids = [f"{tax_id_label(tax_id.kind, words)} {tax_id.value}" for tax_id in seller.tax_ids]
     lines = ([seller.name, *address_lines(seller.address, words)], [text for text in (seller.registration, *ids) if text])
     joined = (" · ".join(words.isolated(one_line(part)) for part in line) for line in lines if line)
-    return "\n".join(shorten(line, 120, placeholder=" …") for line in joined)
+    return "\n".join(_cut(line, 140) for line in joined)
+
+
+def _cut(line: str, room: int) -> str:
+    """As much of a line as takes the room of so many letters; an ideograph takes that of two."""
+    for at, character in enumerate(line):
+        room -= 2 if east_asian_width(character) in "WF" else 1
+        if room < 0:
+            return line[:at].rstrip() + "\u2069" * (line[:at].count("\u2068") - line[:at].count("\u2069")) + " …"
+    return line
 
 
 def _page_count(words: Language) -> Markup:

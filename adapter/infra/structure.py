@@ -14,6 +14,8 @@ from adapter.infra.glyphs import glyph_widths, with_joined_strings
 
 _MERGED = frozenset({"/TD", "/TH", "/P", "/H1", "/H2", "/H3", "/Link", "/Span", "/LBody", "/Lbl", "/Figure", "/NonStruct"})
 """Elements that take over the content of the wrappers in them."""
+_OF_TABLES = frozenset({"/TR", "/THead", "/TBody", "/TFoot", "/Caption"})
+"""What a table may hold (ISO 32000-1, 14.8.4.3.4)."""
 _MEANING = ("/Alt", "/ActualText", "/Lang", "/E", "/T")
 _PAINTING = frozenset({b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*", b"S", b"s"})
 _CLIPPING = frozenset({b"n", b"W n", b"W* n"})
@@ -32,6 +34,9 @@ def slim_structure(document: Pdf) -> None:
         _keep_useful_attributes(element)
         if "/ID" in element:
             del element["/ID"]
+    for element in list(_elements(tree)):
+        if str(element.S) == "/Table":
+            _lift(element)
     if "/IDTree" in tree:
         del tree["/IDTree"]
     if moved:
@@ -110,6 +115,21 @@ def _elements(tree: Object) -> Iterator[Object]:
         element = waiting.pop()
         yield element
         waiting.extend(kid for kid in _kids(element) if _is_element(kid))
+
+
+def _lift(table: Object) -> None:
+    """Put what a page keeps together with a table's last rows, in a row without a role, behind the table: it is no part of it."""
+    kids, parent = _kids(table), table.P
+    rows = [kid for kid in kids if not _is_element(kid) or str(kid.S) in _OF_TABLES]
+    if len(rows) == len(kids):
+        return
+    lifted = [kid for kid in kids if kid not in rows]
+    table["/K"] = Array(rows)
+    for kid in lifted:
+        kid["/P"] = parent
+    siblings = _kids(parent)
+    place = next(at for at, kid in enumerate(siblings, 1) if _is_element(kid) and kid.objgen == table.objgen)
+    parent["/K"] = Array([*siblings[:place], *lifted, *siblings[place:]])
 
 
 def _splice(element: Object, moved: Moved) -> None:
