@@ -1,10 +1,9 @@
 """What an edited order charges now.
 
-An edit that adds an item adds a line, and `quantity` counts it. One that takes an item off leaves its line: `quantity` counts what was
-removed as well, `current_quantity` does not (https://shopify.dev/docs/api/admin-graphql/latest/objects/LineItem). Refunds lower
-`current_quantity` too, so that what they gave back is set off first: only what is missing beyond it was taken off by an edit. Removals
-are often told as refunds without money; those stay refunds. The `current_*` totals follow edits and refunds
-(https://shopify.dev/docs/api/admin-rest/latest/resources/order), so they are the order's totals where there are no refunds.
+`total_price` and `total_tax` follow what an edit adds or discounts, and not what it takes off; the `current_*` totals follow both, and
+refunds as well. A line that was taken off stays: `quantity` counts what was removed, `current_quantity` does not
+(https://shopify.dev/docs/api/admin-graphql/latest/objects/LineItem). Refunds lower `current_quantity` too, so that what they gave back
+is set off first: only what is missing beyond it was taken off by an edit. Without refunds the `current_*` totals are the order's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +48,7 @@ def edited(order: Record, money: Money, lines: Sequence[Line], total: Decimal, t
         return Edited(kept, whole, borne, (), current=False) if proven else None
     now, now_tax = _stated(order, money, "current_total_price"), _stated(order, money, "current_total_tax")
     added = now != total and charged + (_ZERO if included else tax or _ZERO) != total
-    if now is None or not (removed or added) or not _is_owed(order):
+    if now is None or not (removed or added) or not _unrefunded(order):
         return None
     now_tax = borne if now_tax is None else now_tax
     if abs(charged + (_ZERO if included else now_tax) - now) > unit * len(lines) or not kept:
@@ -65,13 +64,10 @@ def _returned(order: Record) -> Decimal:
     return sum((item.number("amount") or _ZERO for item in moved if item.text("kind") == "refund"), _ZERO)
 
 
-def _is_owed(order: Record) -> bool:
-    """Whether what is outstanding (in the shop's money, negative where it is owed to the buyer) is what an edit leaves: all of the current
-    total, as much as it differs from the original one that was paid, or the rest of a part. A refund that the body lacks leaves nothing."""
-    due, now, before = (order.number(key) for key in ("total_outstanding", "current_total_price", "total_price"))
-    if due is None or now is None or before is None:
-        return False
-    return due in {now, now - before} or (order.text("financial_status") == "partially_paid" and 0 < due < now < due + before)
+def _unrefunded(order: Record) -> bool:
+    """Whether the body says that nothing was refunded, so that an edit took off what is missing. One without its refunds does not."""
+    refunded = order.text("financial_status") in {"partially_refunded", "refunded"}
+    return isinstance(order.data.get("refunds"), list) and not refunded
 
 
 def _stated(order: Record, money: Money, key: str) -> Decimal | None:

@@ -78,16 +78,35 @@ def _shipping(record: Record, money: Money, lines: Decimal, returned: Decimal | 
 
 
 def _discrepancies(record: Record, money: Money) -> Iterator[Adjustment]:
-    """The other adjustments. Shopify's are lines minus money, so a positive one means that less was paid back: the sign turns."""
+    """The other adjustments, one of each kind. Shopify's are lines minus money, so a positive one means that less was paid back: the sign
+    turns. What cancels out is left away, as is what only says that the money is still on its way."""
+    found: dict[str, tuple[Decimal, Decimal, str | None]] = {}
+    on_its_way = _on_its_way(record)
     for item in record.records("order_adjustments"):
         kind = item.text("kind", 255) or "adjustment"
-        amount, tax = money.amount(item, "amount"), money.amount(item, "tax_amount")
-        if kind == "shipping_refund" or (not amount and not tax):
+        if kind == "shipping_refund" or item.path == on_its_way:
             continue
-        net = -(amount or _ZERO)
-        tax = -tax if tax else None
-        gross = net + (tax or _ZERO)
-        yield Adjustment(kind=kind, amount=gross if _prices_include_tax(record) else net, tax=tax, reason=item.text("reason"))
+        net, tax, reason = found.get(kind, (_ZERO, _ZERO, None))
+        net -= money.amount(item, "amount") or _ZERO
+        tax -= money.amount(item, "tax_amount") or _ZERO
+        found[kind] = net, tax, reason or item.text("reason")
+    for kind, (net, tax, reason) in found.items():
+        if net or tax:
+            yield Adjustment(kind=kind, amount=net + tax if _prices_include_tax(record) else net, tax=tax or None, reason=reason)
+
+
+def _on_its_way(record: Record) -> str | None:
+    """The path of the adjustment by which Shopify sets off a pending refund until its money has moved, when another one takes it back
+    (https://shopify.dev/docs/api/admin-graphql/latest/enums/OrderAdjustmentDiscrepancyReason): it is as large as what is pending."""
+    pending = [item for item in record.records("transactions") if item.text("kind") == "refund" and item.text("status") == "pending"]
+    amount = sum((item.needed_number("amount") for item in pending), _ZERO)
+    currencies = {item.text("currency") for item in pending}
+    for item in record.records("order_adjustments") if pending else ():
+        stated = [item.record("amount_set").record(side) for side in ("presentment_money", "shop_money")]
+        amounts = {each.number("amount") for each in stated if {each.text("currency_code")} == currencies}
+        if item.text("kind") != "shipping_refund" and amount in (amounts or {item.number("amount")}):
+            return item.path
+    return None
 
 
 def _other_charges(record: Record, money: Money) -> Iterator[Adjustment]:
@@ -98,13 +117,12 @@ def _other_charges(record: Record, money: Money) -> Iterator[Adjustment]:
 
 
 def _returned(record: Record, currency: str | None) -> Decimal | None:
-    """What was paid back: the successful refund transactions. None when there are no transactions, when one is still under way, or when
-    one is in a currency other than the refund's amounts (transactions are in the currency of the payment and have no second amount)."""
+    """What is paid back: the refund transactions that were successful or are on their way. None when there are no transactions, or when one
+    is in a currency other than the refund's amounts (transactions are in the currency of the payment and have no second amount)."""
     transactions = list(record.records("transactions"))
-    refunds = [item for item in transactions if item.text("kind") == "refund"]
-    if not transactions or any(item.text("status") == "pending" for item in refunds):
+    if not transactions:
         return None
-    paid = [item for item in refunds if item.text("status") == "success"]
+    paid = [item for item in transactions if item.text("kind") == "refund" and item.text("status") in {"success", "pending"}]
     if currency is not None and any(item.text("currency") not in {currency, *_NO_CURRENCY} for item in paid):
         return None
     return sum((item.needed_number("amount") for item in paid), _ZERO)
