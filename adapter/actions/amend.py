@@ -16,6 +16,8 @@ from adapter.domain.entity import Entity
 from adapter.domain.event import EventType
 from adapter.domain.issue import draft_invoice, supply_day
 from adapter.domain.rules import ActionKind
+from adapter.domain.tax.adopt import Finding
+from adapter.domain.tax.judging import judged
 from adapter.domain.tax.vat_id import VatIdCheck
 from adapter.errors import Ignored, NotYet
 from adapter.infra import language as languages
@@ -59,13 +61,13 @@ async def _amend(run: Run, case: Case, books: Books, check: VatIdCheck | None, n
     first = books.invoices[0]
     # A test invoice is amended by test documents, whatever the entity's mode has become.
     entity = case.source.entity.model_copy(update={"mode": first.mode})
-    current = await _current(case, entity, first, check, now.astimezone(entity.zone).date())
+    current, noticed = await _current(case, entity, first, check, now.astimezone(entity.zone).date())
     amendment = difference(books.invoices, books.credits, current)
     if amendment is None:
         raise Ignored("the documents charge what the order does")
     numbers = []
     if amendment.added:
-        numbers.append(await _invoice(run, case, books, entity, amendment, current, now))
+        numbers.append(await _invoice(run, case, books, entity, amendment, current, noticed, now))
     if amendment.removed:
         waiting = await _uncredited(run, case)
         if waiting is not None:
@@ -74,13 +76,15 @@ async def _amend(run: Run, case: Case, books: Books, check: VatIdCheck | None, n
     return numbers, None
 
 
-async def _current(case: Case, entity: Entity, first: Document, check: VatIdCheck | None, today: date) -> Document:
-    """The invoice that the order would get today, in the languages of its first one."""
-    document, _ = draft_invoice(
+async def _current(
+    case: Case, entity: Entity, first: Document, check: VatIdCheck | None, today: date
+) -> tuple[Document, tuple[Finding, ...]]:
+    """The invoice that the order would get today, in the languages of its first one, and what is noticed about its tax."""
+    return draft_invoice(
         case.order,
         entity,
         case.source.id,
-        number="-",
+        number="0",
         issue_date=today,
         language=first.language,
         second_language=first.second_language,
@@ -88,18 +92,28 @@ async def _current(case: Case, entity: Entity, first: Document, check: VatIdChec
         translate_second=languages.language(first.second_language or first.language).translate,
         check=check,
         rates=await rates_around(supply_day(case.order, entity, on_fulfilment=False) or today),
+        final=False,
     )
-    return document
 
 
-async def _invoice(run: Run, case: Case, books: Books, entity: Entity, amendment: Amendment, current: Document, now: datetime) -> str:
+async def _invoice(
+    run: Run,
+    case: Case,
+    books: Books,
+    entity: Entity,
+    amendment: Amendment,
+    current: Document,
+    noticed: tuple[Finding, ...],
+    now: datetime,
+) -> str:
     number, day = await draw(entity, DocumentKind.INVOICE, now)
     spoken = languages.language(current.language).translate
     days = (current.due_date - current.issue_date) if current.due_date else None
     dated = current.model_copy(update={"number": number, "issue_date": day, "due_date": day + days if days is not None else None})
     gone = sum(line.gross for line in amendment.removed)
     invoice = additional_invoice(books.invoices, books.credits, amendment.added, dated, removed=gone, translate=spoken)
-    row = await freeze(run, _key(run, books, DocumentKind.INVOICE), entity, invoice, amendment.findings)
+    findings = judged(invoice, (*noticed, *amendment.findings), entity.tax)
+    row = await freeze(run, _key(run, books, DocumentKind.INVOICE), entity, invoice, findings)
     await run.emit(EventType.INVOICE_CREATED, row.id, row.source_id, row.order_id, await summary(row, invoice), is_test(row, case.order))
     for each in (*books.invoice_rows, row):
         await settle(each, case.order, entity, now, run.emit, run.services.dispatcher)
@@ -113,7 +127,8 @@ async def _note(run: Run, case: Case, books: Books, entity: Entity, amendment: A
     spoken = languages.language(current.language).translate
     note = amending_note(books.invoices, books.credits, amendment.removed, current, number=number, issue_date=day, translate=spoken)
     key = _key(run, books, DocumentKind.CREDIT_NOTE)
-    row = await freeze(run, key, entity, note, amendment.findings, books.invoice_rows[0].id)
+    findings = judged(note, amendment.findings, entity.tax, books.invoices[0])
+    row = await freeze(run, key, entity, note, findings, books.invoice_rows[0].id)
     await run.emit(EventType.CREDIT_NOTE_CREATED, row.id, row.source_id, row.order_id, await summary(row, note), is_test(row, case.order))
     await books.credit(note, case.order, entity, now, run.emit, run.services.dispatcher)
     await render_later(run, row)

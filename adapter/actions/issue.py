@@ -113,7 +113,7 @@ async def _issue_note(run: Run, case: Case, key: str, invoice_row: DocumentRow, 
     drafted: dict[str, Any] = {"refund": refund, "reason": reason, "amendments": amendments}
     drafted["translate"] = languages.language(invoice.language).translate
     # Drafted once without a number, so that a note that is not needed draws none.
-    draft_credit_note(invoice, earlier, case.order, entity, case.source.id, number="-", issue_date=date.min, **drafted)
+    draft_credit_note(invoice, earlier, case.order, entity, case.source.id, number="0", issue_date=date.min, **drafted)
     # A test invoice is corrected by a test document, whatever the entity's mode has become.
     number, day = await draw(entity.model_copy(update={"mode": invoice.mode}), DocumentKind.CREDIT_NOTE, now)
     note, findings = draft_credit_note(invoice, earlier, case.order, entity, case.source.id, number=number, issue_date=day, **drafted)

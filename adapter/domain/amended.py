@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from adapter.domain.document import Document, DocumentKind, DocumentLine, LineTax, NationalTax, Original, TaxCategory
+from adapter.domain.document import AMENDS, Document, DocumentKind, DocumentLine, LineTax, NationalTax, Original, TaxCategory
 from adapter.domain.frozen import digest
 from adapter.domain.money import Minor
 from adapter.domain.phrases import Phrase, Translate, in_english, say
 from adapter.domain.tax.adopt import tax_groups, totals
 from adapter.domain.tax.classify import inherited
 from adapter.domain.tax.exchange import credited
-
-AMENDS = "amends"
-"""The entry of a document's metadata that names the invoice to which it is an amendment."""
+from adapter.domain.tax.registrations import corrected_ids
 
 CHARGED_BEFORE = "charged_before"
 """The entry of an additional invoice's metadata that says what the order's documents charged before it, in minor units: money that came
@@ -164,7 +162,7 @@ def amending_note(
         language=first.language,
         second_language=first.second_language,
         prices_include_tax=first.prices_include_tax,
-        seller=current.seller,
+        seller=current.seller.model_copy(update={"tax_ids": corrected_ids(first.seller.tax_ids, current.seller.tax_ids)}),
         buyer=first.buyer,
         ship_to=first.ship_to,
         lines=lines,

@@ -42,7 +42,7 @@ class Mode(StrEnum):
 
 
 class TaxCategory(StrEnum):
-    """UNCL5305 codes as EN 16931 uses them."""
+    """UNCL5305 codes as EN 16931 uses them. IGIC is the tax of the Canary Islands, IPSI that of Ceuta and Melilla."""
 
     STANDARD = "S"
     ZERO = "Z"
@@ -51,6 +51,13 @@ class TaxCategory(StrEnum):
     INTRA_COMMUNITY = "K"
     EXPORT = "G"
     OUT_OF_SCOPE = "O"
+    IGIC = "L"
+    IPSI = "M"
+
+    @property
+    def taxed(self) -> bool:
+        """Whether tax is charged: VAT, IGIC or IPSI, at a rate."""
+        return self in {TaxCategory.STANDARD, TaxCategory.IGIC, TaxCategory.IPSI}
 
 
 class DocumentParty(Frozen):
@@ -210,6 +217,10 @@ class Branding(Frozen):
     paper: str = Field(default="A4", pattern="^(A4|Letter)$")
 
 
+AMENDS = "amends"
+"""The entry of a document's metadata that names the invoice to which it is an amendment."""
+
+
 class Document(Frozen):
     """An invoice or credit note, complete."""
 
@@ -245,6 +256,12 @@ class Document(Frozen):
     national_tax: NationalTax | None = None
     payment_reference: Name | None = None
     """What a transfer should quote (EN 16931 BT-83); the document's number where absent."""
+
+    @property
+    def shows_tax(self) -> bool:
+        """Whether the page speaks of tax: not where all is exempt or outside its scope, which the mentions say. Small enterprises and
+        margin schemes may show none, not even one of zero (VAT Directive Art. 289, 325)."""
+        return any(group.tax or group.category not in {TaxCategory.EXEMPT, TaxCategory.OUT_OF_SCOPE} for group in self.taxes)
 
     @model_validator(mode="after")
     def _adds_up(self) -> "Document":

@@ -20,6 +20,7 @@ from adapter.domain.document import (
     Settlement,
     TaxCategory,
 )
+from adapter.domain.einvoice.reference import buyer_reference, inherited_reference
 from adapter.domain.entity import Entity
 from adapter.domain.frozen import digest
 from adapter.domain.money import Minor, text, to_minor
@@ -27,9 +28,10 @@ from adapter.domain.order import Order, Party, Refund, TaxGivenBy
 from adapter.domain.phrases import Phrase, Translate, cancellation_reason, in_english, say
 from adapter.domain.state import PAYING_KINDS, paid_amount
 from adapter.domain.tax.adopt import Finding, tax_groups, totals
-from adapter.domain.tax.classify import holding, inherited
+from adapter.domain.tax.classify import inherited
 from adapter.domain.tax.exchange import ExchangeRate, credited
-from adapter.domain.tax.requirements import missing_on
+from adapter.domain.tax.judging import judged
+from adapter.domain.tax.registrations import corrected_ids, printed_ids
 from adapter.domain.tax.supply import sale
 from adapter.domain.tax.taxing import Taxed, taxed
 from adapter.domain.tax.vat_id import VatIdCheck
@@ -51,14 +53,16 @@ def draft_invoice(
     on_fulfilment: bool = False,
     check: VatIdCheck | None = None,
     rates: Sequence[ExchangeRate] = (),
+    final: bool = True,
 ) -> tuple[Document, tuple[Finding, ...]]:
     """The invoice of an order as it will be frozen, and what was noticed.
 
     `number` and `issue_date` are the caller's to draw. The supply date is the day in the entity's time zone on which the order was
     placed; where the invoice is issued on fulfilment (`on_fulfilment`: the fact is certain then) the day of fulfilment. It is left out
     where it is the issue date, unless the supply goes to another member state. `translate` names in `language` what nobody named,
-    `translate_second` does in `second_language`. `check` is what a register says about the buyer's VAT number, `rates` are the exchange
-    rates at hand. Raises `Held` where the order does not add up, comes to less than nothing, or has what the entity wants looked at first.
+    `translate_second` does in `second_language`. The seller's VAT number is the one of the country whose tax is due. `check` is what a
+    register says about the buyer's, `rates` are the exchange rates at hand. Raises `Held` where the order does not add up, comes to less
+    than nothing, or has what the entity wants looked at first; the last only of a `final` invoice, not of one to compare others with.
     """
     supplied = supply_day(order, entity, on_fulfilment=on_fulfilment)
     facts = sale(order, entity, supplied or issue_date, check)
@@ -78,7 +82,7 @@ def draft_invoice(
         language=language or entity.language,
         second_language=second_language,
         prices_include_tax=body.order.prices_include_tax,
-        seller=entity.seller(),
+        seller=entity.seller().model_copy(update={"tax_ids": printed_ids(entity.tax_ids, body.numbers, entity.address.country)}),
         buyer=buyer,
         ship_to=_recipient(order.ship_to, buyer),
         lines=body.lines,
@@ -88,13 +92,10 @@ def draft_invoice(
         national_tax=body.national_tax,
         orders=(_reference(order, entity, source_id),),
         notes=(_order_note(order), *entity.notes, *notes),
-        metadata={"order_id": order.id, "order_number": order.number, "source": source_id},
+        metadata={"order_id": order.id, "order_number": order.number, "source": source_id} | buyer_reference(order),
         branding=entity.branding,
     )
-    findings = tuple(dict.fromkeys((*body.findings, *missing_on(invoice))))
-    if held := holding(findings, entity.tax):
-        raise Held("; ".join(f"{finding.code}: {finding.message}" for finding in held))
-    return invoice, findings
+    return invoice, judged(invoice, body.findings, entity.tax) if final else body.findings
 
 
 def draft_credit_note(
@@ -114,10 +115,10 @@ def draft_credit_note(
     """The credit note for one refund, or for all that is left of an invoice (`refund` None), and what was noticed.
 
     `earlier` are the finalised credit notes of the same invoice for refunds, `amendments` the further invoices of the order and the credit
-    notes for what was taken off it: what is given back is part of what they charge together. The buyer, the language and the mode are the
-    invoice's; the seller is the entity as it is now; `translate` is that of the invoice's language. Reasons for what is not taxed, mentions
-    and the exchange rate are the invoice's too. Raises `Ignored` where there is nothing to give back and `Held` where more is refunded
-    than is left.
+    notes for what was taken off it: what is given back is part of what they charge together. The buyer, the language and the mode are
+    the invoice's; the seller is the entity as it is now, but for the VAT number; `translate` is that of the invoice's language. Reasons
+    for what is not taxed, mentions and the exchange rate are the invoice's too. Raises `Ignored` where there is nothing to give back, and
+    `Held` where more is refunded than is left, and where the note lacks what its invoice did not and the entity wants looked at first.
     """
     if order.currency != invoice.currency:
         raise Held(f"currency_mismatch: the order is in {order.currency}, its invoice {invoice.number} in {invoice.currency}")
@@ -127,7 +128,7 @@ def draft_credit_note(
     whole = charged(invoices, [each for each in amendments if each.kind is DocumentKind.CREDIT_NOTE])
     given = credit_lines(whole, earlier, refund=refund, order=order, translate=translate)
     sums = totals(given.lines, prices_include_tax=invoice.prices_include_tax)
-    metadata = {"order_id": order.id, "order_number": order.number, "source": source_id}
+    metadata = {"order_id": order.id, "order_number": order.number, "source": source_id} | inherited_reference(invoice.metadata)
     note = Document(
         kind=DocumentKind.CREDIT_NOTE,
         mode=invoice.mode,
@@ -138,7 +139,7 @@ def draft_credit_note(
         language=invoice.language,
         second_language=invoice.second_language,
         prices_include_tax=invoice.prices_include_tax,
-        seller=entity.seller(),
+        seller=entity.seller().model_copy(update={"tax_ids": corrected_ids(invoice.seller.tax_ids, entity.tax_ids)}),
         buyer=invoice.buyer,
         ship_to=invoice.ship_to,
         lines=given.lines,
@@ -153,7 +154,7 @@ def draft_credit_note(
         metadata=metadata | ({"refund_id": refund.id} if refund else {}),
         branding=entity.branding,
     )
-    return note, given.findings
+    return note, judged(note, given.findings, entity.tax, invoice)
 
 
 def supply_day(order: Order, entity: Entity, *, on_fulfilment: bool) -> date | None:

@@ -10,7 +10,7 @@ from adapter.domain.document import Document
 from adapter.domain.einvoice import Profile, cii, ubl
 from adapter.domain.entity import Entity
 from adapter.domain.issue import draft_invoice
-from adapter.domain.order import Order
+from adapter.domain.order import Address, Order
 from adapter.domain.tax.adopt import adopt
 from adapter.domain.tax.classify import classify, worded
 from adapter.domain.tax.supply import sale
@@ -51,6 +51,10 @@ MIXED = order(
     includes=False,
     buyer=at("DE"),
 )
+SPANISH = "ESB64717838"
+CANARIES = {"street": "Calle 1", "postcode": "35001", "city": "Las Palmas", "country": "ES"}
+CEUTA = {"street": "Calle 1", "postcode": "51001", "city": "Ceuta", "country": "ES"}
+CANARIAN = seller("ES", number=SPANISH).model_copy(update={"address": Address.model_validate(CANARIES)})
 CASES: dict[str, tuple[Order, Entity, VatIdCheck | None]] = {
     "domestic": (taxed(at("DE"), "19"), seller("DE"), None),
     "one-stop shop": (taxed(at("FR"), "20"), seller("DE", oss="DE"), None),
@@ -63,6 +67,22 @@ CASES: dict[str, tuple[Order, Entity, VatIdCheck | None]] = {
     "margin scheme": (untaxed(at("DE")), seller("DE", margin_scheme="second_hand"), None),
     "exempt": (untaxed(at("DE"), "service"), seller("DE", exemption={"reason": "§ 4 Nr. 14 UStG"}), None),
     "zero rated": (untaxed(at("GB")), seller("GB"), None),
+    "IGIC": (taxed({**at("ES"), "address": CANARIES}, "7"), CANARIAN, None),
+    "IPSI": (
+        taxed({**at("ES"), "address": CEUTA}, "4"),
+        seller("ES", number=SPANISH, registrations=[{"country": "EA", "number": SPANISH}]),
+        None,
+    ),
+    "triangular": (
+        untaxed(at("NL", NUMBERS["NL"]), tags=["chain"]),
+        seller("DE", triangular_tags=["chain"]),
+        checked(NUMBERS["NL"]),
+    ),
+    "registered abroad": (
+        taxed(at("AT"), "20"),
+        seller("DE", registrations=[{"country": "AT", "number": NUMBERS["AT"]}]),
+        None,
+    ),
     "taxed, tip, voucher and gift": (MIXED, seller("DE"), None),
 }
 

@@ -108,13 +108,13 @@ def _vat(line: DocumentLine, untaxed: TaxCategory) -> Vat:
     if not line.taxes:
         return _vat_without_tax(untaxed)
     tax = line.taxes[0]
-    if tax.category is not TaxCategory.STANDARD:
+    if not tax.category.taxed:
         if tax.amount:
             raise NotRepresentable(f"line {line.position} is of category {tax.category} but bears tax")
         return _vat_without_tax(tax.category)
     if tax.rate is None or tax.rate <= 0:
         raise NotRepresentable(f"line {line.position} bears {tax.name} without a rate: EN 16931 wants the rate of every taxed line")
-    return Vat(TaxCategory.STANDARD, (tax.rate * 100).normalize())
+    return Vat(tax.category, (tax.rate * 100).normalize())
 
 
 def _vat_without_tax(category: TaxCategory) -> Vat:
@@ -124,6 +124,6 @@ def _vat_without_tax(category: TaxCategory) -> Vat:
 def _untaxed(lines: Sequence[DocumentLine]) -> TaxCategory:
     """The category of lines that state no tax: the document's only one where that is without tax, else zero rated."""
     categories = {tax.category for line in lines for tax in line.taxes}
-    if len(categories) == 1 and TaxCategory.STANDARD not in categories:
+    if len(categories) == 1 and not any(category.taxed for category in categories):
         return categories.pop()
     return TaxCategory.ZERO

@@ -9,8 +9,10 @@ from adapter.domain.money import plain
 from adapter.domain.tax.adopt import Finding, Severity
 from adapter.domain.tax.rates import known_rates
 from adapter.domain.tax.supply import Nature, Sale, Scheme, Treatment
+from adapter.domain.tax.territory import Place, place
 from adapter.domain.tax.vat_id import VatIdState, vat_number
 
+_NOWHERE = "where the seller has neither a registration nor uses the One-Stop Shop"
 _NEEDS_VAT_IDS = frozenset({TaxCategory.REVERSE_CHARGE, TaxCategory.INTRA_COMMUNITY})
 
 
@@ -20,10 +22,22 @@ def of_seller(sale: Sale, *, charged: bool) -> Iterator[Finding]:
         yield _error("small_business_charges_tax", "the seller is a small enterprise and shows no VAT, but the order charges it")
     elif charged and sale.seller_number is None:
         yield _warning("seller_not_registered", "tax is charged, but the seller has no VAT or GST number: add it to the entity's tax ids")
-    if sale.home.outside:
+    abroad = sale.destination(Nature.GOODS)
+    if sale.settings.small_business and sale.sme_number is None and not charged and _is_elsewhere_in_union(sale, abroad):
+        yield _info(
+            "small_business_abroad",
+            "exempt as a sale at home: to consumers in other member states that is right below 10,000 EUR a year; beyond it the scheme of"
+            " the Union needs a number that ends with EX (tax id `eu_sme`)",
+        )
+    if not sale.home.charges_tax:
         yield _warning(
             "special_territory", f"the seller is in {sale.home.territory and sale.home.territory.name}: its own tax is not known here"
         )
+
+
+def _is_elsewhere_in_union(sale: Sale, there: Place | None) -> bool:
+    inside = there is not None and there.in_eu(goods=True) and sale.home.in_eu(goods=True)
+    return there is not None and inside and not sale.business and there.vat_country(goods=True) != sale.home.vat_country(goods=True)
 
 
 def of_charged(sale: Sale, line: DocumentLine, treatment: Treatment) -> Iterator[Finding]:
@@ -31,13 +45,15 @@ def of_charged(sale: Sale, line: DocumentLine, treatment: Treatment) -> Iterator
     rates = [tax.rate for tax in line.taxes if tax.rate]
     if not rates or treatment.scheme is Scheme.SMALL_BUSINESS:
         return
-    if treatment.category is not TaxCategory.STANDARD:
+    if not treatment.category.taxed:
         yield from _taxed_although(sale, treatment, rates)
         return
     expected = known_rates(treatment.country or "", sale.on)
     for rate in rates:
         if expected and rate not in expected:
             yield _wrong_rate(sale, treatment, rate)
+        elif treatment.scheme is Scheme.UNREGISTERED:
+            yield _error("not_registered", f"{percent(rate)} is the tax of {treatment.country}, {_NOWHERE}")
         elif treatment.scheme is Scheme.HOME_RATE:
             yield _info(
                 "home_rate_abroad", f"{percent(rate)} of {treatment.country} to a consumer in another member state: below 10,000 EUR a year"
@@ -69,6 +85,19 @@ def of_buyer(sale: Sale, categories: Collection[TaxCategory]) -> Iterator[Findin
             yield from _told_apart(sale)
 
 
+def of_triangle(sale: Sale) -> Iterator[Finding]:
+    """What speaks against a sale as the second one in a triangular transaction (Art. 141): the buyer is identified where the goods arrive,
+    the seller is not. Where they came from, and from whom, no order says: the merchant's tag is believed."""
+    there, number = sale.destination(Nature.GOODS), vat_number(sale.vat_id or "")
+    arrival = there.vat_country(goods=True) if there else None
+    if number is not None and arrival is not None and place(number.country).vat_country(goods=True) != arrival:
+        yield _error(
+            "triangular_unfit", f"the goods go to {arrival}, the buyer's VAT number is of {number.country}: Art. 141 needs one of {arrival}"
+        )
+    if arrival is not None and sale.registered_in(arrival):
+        yield _error("triangular_unfit", f"the seller is registered in {arrival}, where the goods arrive: Art. 141 is not for such sellers")
+
+
 def without_reason(sale: Sale, nature: Nature, treatment: Treatment, *, zero_rated: bool) -> Finding:
     """A line without tax although the law would tax it."""
     there = sale.destination(nature)
@@ -95,10 +124,11 @@ def percent(rate: Decimal) -> str:
 def _taxed_although(sale: Sale, treatment: Treatment, rates: list[Decimal]) -> Iterator[Finding]:
     shown = ", ".join(dict.fromkeys(percent(rate) for rate in rates))
     there = sale.destination(Nature.GOODS)
-    if treatment.category is TaxCategory.EXPORT and there and not there.outside:
-        foreign = known_rates(there.vat_country(goods=True), sale.on)
-        if foreign.issuperset(rates) and not foreign.issubset(known_rates(sale.home.country, sale.on)):
-            yield _error("not_registered", f"{shown} is the tax of {there.country}, where the seller has no registration")
+    if treatment.category is TaxCategory.EXPORT and there and there.charges_tax:
+        authority = there.vat_country(goods=True)
+        foreign = known_rates(authority, sale.on)
+        if foreign.issuperset(rates) and not known_rates(sale.home.country, sale.on).issuperset(rates):
+            yield _error("not_registered", f"{shown} is the tax of {authority}, where the seller has no registration")
             return
     wording = {
         TaxCategory.EXPORT: ("tax_on_export", "on goods that leave for another country, which could be exempt"),
@@ -114,11 +144,9 @@ def _wrong_rate(sale: Sale, treatment: Treatment, rate: Decimal) -> Finding:
     for nature in (Nature.GOODS, Nature.SERVICE):
         there = sale.destination(nature)
         country = there.vat_country(goods=nature is Nature.GOODS) if there else None
-        if country and country != treatment.country and rate in known_rates(country, sale.on):
-            return _error(
-                "not_registered",
-                f"{percent(rate)} is the tax of {country}, where the seller has neither a registration nor uses the One-Stop Shop",
-            )
+        own = country in {treatment.country, sale.home.vat_country(goods=nature is Nature.GOODS)}
+        if country and not own and rate in known_rates(country, sale.on):
+            return _error("not_registered", f"{percent(rate)} is the tax of {country}, {_NOWHERE}")
     if treatment.scheme is not Scheme.DOMESTIC and rate in known_rates(sale.home.country, sale.on):
         return _warning(
             "rate_of_home", f"{percent(rate)} is the seller's rate, but the tax of {treatment.country} is due ({treatment.scheme.value})"
@@ -136,7 +164,7 @@ def _proven(sale: Sale) -> Iterator[Finding]:
 def _told_apart(sale: Sale) -> Iterator[Finding]:
     """A valid number that may be another company's: a register says nothing about who bought."""
     number = vat_number(sale.vat_id or "")
-    if number and sale.buyer and sale.buyer.country and number.country not in {sale.buyer.country, "XI"}:
+    if number and sale.buyer and sale.buyer.country and number.country not in {place(sale.buyer.country).country, "XI"}:
         yield _info("vat_id_other_country", f"the buyer is in {sale.buyer.country}, the VAT number is of {number.country}")
     registered = sale.check.name if sale.check else None
     if registered and sale.buyer_name and not _words(registered) & _words(sale.buyer_name):

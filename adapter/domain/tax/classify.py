@@ -15,7 +15,7 @@ from adapter.domain.tax import checks
 from adapter.domain.tax.adopt import Adopted, Finding, tax_groups
 from adapter.domain.tax.mentions import EXEMPT_BECAUSE, Mention, printed, unverified
 from adapter.domain.tax.settings import MarginScheme, TaxSettings
-from adapter.domain.tax.supply import SALES_TAX, Nature, Sale, Treatment, due, natures
+from adapter.domain.tax.supply import SALES_TAX, Nature, Sale, Scheme, Treatment, due, natures
 
 TAX_NAME = "VAT"
 _ASKED_FOR = frozenset({"vat_id_invalid"})
@@ -63,9 +63,11 @@ def classify(sale: Sale, adopted: Adopted, name: str = TAX_NAME) -> Classified:
     findings = list(checks.of_seller(sale, charged=any(_is_charged(line) for line in adopted.lines)))
     usual = _usual_tax(adopted.lines)
     reasons: list[Reason | None] = []
-    for line, nature in zip(adopted.lines, kinds, strict=True):
-        treatment = treatments[nature]
+    placed: list[DocumentLine] = []
+    for stated, nature in zip(adopted.lines, kinds, strict=True):
+        line, treatment = stated, treatments[nature]
         if _is_charged(line) or line.kind is LineKind.ROUNDING or (not line.gross and usual):
+            line = _of_its_place(sale, line, nature, treatment)
             if nature is not Nature.NONE:  # a single-purpose voucher is taxed when it is sold, and a tip where the shop says so
                 findings.extend(checks.of_charged(sale, line, treatment))
             reasons.append(None)
@@ -73,13 +75,18 @@ def classify(sale: Sale, adopted: Adopted, name: str = TAX_NAME) -> Classified:
             reason, found = _reason(sale, line, nature, treatment)
             findings.extend(found)
             reasons.append(reason)
+        placed.append(line)
+    usual = _usual_tax(placed)
     present = [reason for reason in reasons if reason is not None]
     mixed = any(reason.category is not TaxCategory.OUT_OF_SCOPE for reason in present) or any(map(_is_charged, adopted.lines))
     final = [_alone(reason) if reason is not None and mixed else reason for reason in reasons]
-    lines = tuple(_with_reason(line, reason, usual, name) for line, reason in zip(adopted.lines, final, strict=True))
+    lines = tuple(_with_reason(line, reason, usual, name) for line, reason in zip(placed, final, strict=True))
     kept = tuple(dict.fromkeys(reason for reason in final if reason is not None))
     findings.extend(checks.of_buyer(sale, {reason.category for reason in kept}))
     mentions = [reason.mention for reason in kept if reason.mention]
+    if Mention.REVERSE_CHARGE in mentions and any(treatment.scheme is Scheme.TRIANGULAR for treatment in treatments.values()):
+        mentions.append(Mention.TRIANGULAR)
+        findings.extend(checks.of_triangle(sale))
     if sale.settings.cash_accounting and any(_is_charged(line) for line in lines):
         mentions.append(Mention.CASH_ACCOUNTING)
     return Classified(
@@ -139,24 +146,40 @@ def _is_charged(line: DocumentLine) -> bool:
 
 def _usual_tax(lines: Sequence[DocumentLine]) -> LineTax | None:
     """The tax that most lines bear: a gift in the parcel stands in its group, since nothing is exempt about it."""
-    counted = Counter((tax.name, tax.rate) for line in lines for tax in line.taxes if tax.rate)
+    counted = Counter((tax.category, tax.name, tax.rate) for line in lines for tax in line.taxes if tax.rate)
     if not counted:
         return None
-    name, rate = max(counted, key=lambda key: counted[key])
-    return LineTax(category=TaxCategory.STANDARD, name=name, rate=rate, amount=0)
+    category, name, rate = max(counted, key=lambda key: counted[key])
+    return LineTax(category=category, name=name, rate=rate, amount=0)
+
+
+def _of_its_place(sale: Sale, line: DocumentLine, nature: Nature, treatment: Treatment) -> DocumentLine:
+    """A charged line under the category of the tax that is due where it is supplied: IGIC or IPSI instead of VAT. So is a tax that the
+    storefront calls by that name for a place that has it."""
+    there = sale.destination(nature)
+    own = there.territory.tax if there and there.territory else None
+
+    def category(tax: LineTax) -> TaxCategory:
+        if not tax.category.taxed:
+            return tax.category
+        if treatment.category.taxed:
+            return treatment.category
+        return there.category if there and own and own.casefold() in tax.name.casefold() else tax.category
+
+    return line.model_copy(update={"taxes": tuple(tax.model_copy(update={"category": category(tax)}) for tax in line.taxes)})
 
 
 def _reason(sale: Sale, line: DocumentLine, nature: Nature, treatment: Treatment) -> tuple[Reason, tuple[Finding, ...]]:
     """Why a line bears no tax."""
     if line.kind is LineKind.GIFT_CARD:
         return Reason(category=TaxCategory.OUT_OF_SCOPE, mention=Mention.VOUCHER, code=treatment.code), ()
-    if treatment.category is not TaxCategory.STANDARD:
+    if not treatment.category.taxed:
         return Reason(category=treatment.category, mention=treatment.mention, code=treatment.code), ()
     if nature is Nature.GOODS and sale.settings.margin_scheme is not None:
         margin, code = _MARGINS[sale.settings.margin_scheme]
         return Reason(category=TaxCategory.EXEMPT, mention=margin, code=code), ()
     exemption = sale.settings.exemption
-    if exemption is not None and treatment.country == sale.home.country:
+    if exemption is not None and treatment.country == sale.home.vat_country(goods=nature is Nature.GOODS):
         mention = None if exemption.reason else Mention.EXEMPT
         return Reason(category=TaxCategory.EXEMPT, mention=mention, code=exemption.code, text=exemption.reason), ()
     if not line.gross:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from adapter.domain.document import TaxCategory
 from adapter.domain.money import Minor, divide_half_up, exact_sum, exponent, from_minor, place, text, to_minor
 from adapter.domain.order import Address, Line, LineKind, Order, Tax, TaxGivenBy
 from adapter.domain.state import paid_amount
@@ -29,20 +28,20 @@ def rules_for(sale: Sale, kinds: Iterable[LineKind], name: str = "VAT") -> tuple
     """The rules for a sale of lines of these kinds: the entity's own that are in force, then VAT as the law has it.
 
     VAT is computed where the seller is registered for it, at the standard rate of the country whose tax is due, on the price plus the taxes
-    of the own rules, and called `name`. There is none for small enterprises, margin schemes, exempt sellers, and where the sale is not
-    taxed.
+    of the own rules, and called `name`; IGIC in the Canary Islands. There is none for small enterprises, margin schemes, exempt sellers,
+    and where the sale is not taxed.
     """
     own = tuple(rule for rule in sale.settings.rules if _in_force(rule, sale))
     listed = list(dict.fromkeys(kinds))
-    by_rate: dict[Decimal, list[LineKind]] = {}
+    by_rate: dict[tuple[str, Decimal], list[LineKind]] = {}
     for kind, nature in zip(listed, natures(listed), strict=True):
         treatment = due(sale, nature)
         if treatment.rate and _is_vat_charged(sale, nature, treatment):
-            by_rate.setdefault(treatment.rate, []).append(kind)
+            by_rate.setdefault((treatment.tax or name, treatment.rate), []).append(kind)
     priority = max((rule.priority for rule in own), default=0) + 1
     vat = (
-        TaxRule(name=name, rate=rate, line_kinds=tuple(kinds), priority=min(priority, 100), compound=bool(own))
-        for rate, kinds in by_rate.items()
+        TaxRule(name=called, rate=rate, line_kinds=tuple(kinds), priority=min(priority, 100), compound=bool(own))
+        for (called, rate), kinds in by_rate.items()
     )
     return (*own, *vat)
 
@@ -87,7 +86,7 @@ class _Share:
 
 def _is_vat_charged(sale: Sale, nature: Nature, treatment: Treatment) -> bool:
     settings, home = sale.settings, sale.home.vat_country(goods=nature is Nature.GOODS)
-    if treatment.category is not TaxCategory.STANDARD or treatment.country is None:
+    if not treatment.category.taxed or treatment.country is None:
         return False
     if (settings.margin_scheme and nature is Nature.GOODS) or (settings.exemption and treatment.country == home):
         return False
@@ -188,19 +187,20 @@ def _rounded(
     currency: str,
     rounding: Rounding,
 ) -> list[list[_Share]]:
-    """The taxes of each line in minor units, adding up to what is rounded: the line's, the rule's or the document's."""
+    """The taxes of each line in minor units, adding up to what is rounded: the line's, the rule's or the document's. An amount per order is
+    whole, however many lines share it."""
     unit = 10 ** exponent(currency)
+    result = [
+        [_Share(rule, _half_up(amount * unit)) for rule, amount in zip(applied, amounts, strict=True)]
+        for applied, amounts in zip(matching, exact, strict=True)
+    ]
     if rounding is Rounding.LINE:
-        return [
-            [_Share(rule, _half_up(amount * unit)) for rule, amount in zip(applied, amounts, strict=True)]
-            for applied, amounts in zip(matching, exact, strict=True)
-        ]
+        rules = [rule for rule in rules if rule.kind is TaxRuleKind.PER_ORDER]
     members = {id(rule): [(line, applied.index(rule)) for line, applied in enumerate(matching) if rule in applied] for rule in rules}
     sums = [sum((exact[line][position] for line, position in members[id(rule)]), Fraction(0)) for rule in rules]
     targets = [_half_up(amount * unit) for amount in sums]
     if rounding is Rounding.DOCUMENT:
         targets = place([_decimal(amount) for amount in sums], _half_up(sum(sums, Fraction(0)) * unit), currency)
-    result = [[_Share(rule, 0) for rule in applied] for applied in matching]
     for rule, target in zip(rules, targets, strict=True):
         where = members[id(rule)]
         amounts = place([_decimal(exact[line][position]) for line, position in where], target, currency)

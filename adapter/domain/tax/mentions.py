@@ -1,7 +1,8 @@
 """What the law wants said on a document: one mention per case, in the document's language and in the words that a country's law prescribes.
 
 The English text of a mention is its msgid in the catalogues. Words that a law or a court fixes are not left to translators: they stand in
-`WORDINGS`, each with its source and with `verified` where that source was read. What is not verified is reported, never passed off.
+`WORDINGS`, each with its source and with `verified` where that source was read. That table alone says what is verified: catalogues flag all
+other words as unverified (a test compares them), and a document that says such words says so in a finding. They are never passed off.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ class Mention(StrEnum):
     """The key of a mention; its English text is `text`, the provision behind it `LAW`."""
 
     REVERSE_CHARGE = "reverse_charge"
+    TRIANGULAR = "triangular"
     INTRA_COMMUNITY = "intra_community"
     EXPORT = "export"
     ZERO_RATED = "zero_rated"
@@ -41,6 +43,7 @@ class Mention(StrEnum):
 
 _TEXTS = {
     Mention.REVERSE_CHARGE: "Reverse charge",
+    Mention.TRIANGULAR: "Intra-Community triangular transaction, Art. 141 of Directive 2006/112/EC",
     Mention.INTRA_COMMUNITY: "VAT exempt intra-Community supply, Art. 138 of Directive 2006/112/EC",
     Mention.EXPORT: "VAT exempt export of goods",
     Mention.ZERO_RATED: "Zero rated",
@@ -57,6 +60,7 @@ _TEXTS = {
 
 LAW = {
     Mention.REVERSE_CHARGE: "VAT Directive Art. 226(11a)",
+    Mention.TRIANGULAR: "VAT Directive Art. 42, 141, 197",
     Mention.INTRA_COMMUNITY: "VAT Directive Art. 226(11), Art. 138",
     Mention.EXPORT: "VAT Directive Art. 226(11), Art. 146",
     Mention.ZERO_RATED: "UK VATREC5010",
@@ -168,16 +172,21 @@ def printed(mentions: Iterable[Mention], country: str, language: str, translate:
 
 
 def unverified(mentions: Iterable[Mention], country: str, language: str, translate: Callable[[str], str]) -> tuple[Finding, ...]:
-    """A warning for each mention whose words nobody has verified: not in the document's language, and not in the country's."""
+    """What is not verified of the words that `printed` gives: a warning where the law of the seller's country has words of its own that
+    nobody has read there, and where there are but English ones; else, where the law's words do not stand beside them, an info."""
     findings = []
     language = language.partition("-")[0].partition("_")[0]
     for mention in dict.fromkeys(mentions):
         own, legal = _fixed(mention, language, country), legal_wording(mention, country)
-        translated = language == "en" or translate(mention.text) != mention.text
-        if legal is not None and not legal.verified:
-            findings.append(_finding(mention, f"the legal wording {legal.text!r} ({legal.source}) is not verified"))
-        elif own is None and legal is None and not translated:
-            findings.append(_finding(mention, f"{mention.text!r} is not translated into {language!r} and stands in English"))
+        words = own.text if own else translate(mention.text)
+        if legal is not None:
+            if not legal.verified:
+                findings.append(_finding(mention, f"the legal wording {legal.text!r} ({legal.source}) is not verified"))
+        elif own is None and language != "en" and words == mention.text:
+            findings.append(_finding(mention, f"{words!r} is not translated into {language!r} and stands in English"))
+        elif own is None or not own.verified:
+            told = f"no source has confirmed the words {words!r} in {language!r}: have them checked"
+            findings.append(_finding(mention, told, Severity.INFO))
     return tuple(findings)
 
 
@@ -196,5 +205,5 @@ def _sentence(mention: Mention, country: str, language: str, translate: Callable
     return f"{first} / {legal.text}"
 
 
-def _finding(mention: Mention, message: str) -> Finding:
-    return Finding(severity=Severity.WARNING, code="mention_unverified", message=f"mention {mention.value}: {message}")
+def _finding(mention: Mention, message: str, severity: Severity = Severity.WARNING) -> Finding:
+    return Finding(severity=severity, code="mention_unverified", message=f"mention {mention.value}: {message}")

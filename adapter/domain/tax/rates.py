@@ -6,8 +6,8 @@ becomes a Decimal by its shortest text. It has no dates and lists a country's re
 `_ENDED` holds the rates that no longer apply, each with its last day. Sources, compared with each other: the regimes of `invopop/gobl`
 (Apache-2.0, 2026-07-02, with `since` dates), `ibericode/vat-rates` (MIT, 2025-08-12, with `effective_from`), the European Commission's
 notice of 1 January 2024 (Luxembourg, Czechia), the Swiss Federal Tax Administration's of 12 December 2022 (8.1 %), and the Austrian
-decision on basic food (4.9 % from 1 July 2026). Temporary rates of 2020 to 2024 for single goods (food, energy, restaurants) are not in
-the table.
+decision on basic food (4.9 % from 1 July 2026). IGIC's 7 and 3 % are gobl's, the Azores' 18 % until June 2021 general knowledge. Temporary
+rates of 2020 to 2024 for single goods (food, energy, restaurants) are not in the table.
 
 Nothing is said about days before 2020, nor, for countries outside the Union whose history was not checked, before 2026.
 """
@@ -20,7 +20,7 @@ from functools import cache
 
 from eu_vat_rates_data import get_rate
 
-from adapter.domain.tax.territory import EU, Area, Place, Territory, place
+from adapter.domain.tax.territory import EU, Place, place
 
 KNOWN_SINCE = date(2020, 1, 1)
 """No rate is known of a day before this."""
@@ -109,13 +109,15 @@ _OTHER_CURRENT = {"AE": _rates("5"), "SA": _rates("15"), "SG": _rates("9")}
 _REGIONAL = {"AT": ("19",), "FR": ("0.9", "1.05", "8.5", "13"), "GR": ("4", "17"), "PT": ("16", "22")}
 """Rates in the package's lists that apply in a part of the country alone: Jungholz and Mittelberg, Corsica and the overseas departments,
 Aegean islands, Azores and Madeira."""
-_REGIONAL_KNOWN = {**_REGIONAL, "GR": ("4", "9", "17"), "PT": ("4", "5", "9", "12", "16", "22")}
+_REGIONAL_KNOWN = {**_REGIONAL, "GR": ("4", "9", "17"), "PT": ("4", "5", "9", "12", "16", "22"), "IC": ("5", "9.5", "15", "20")}
+"""IGIC's rates beside 7 and 3 % are general knowledge."""
 
 _TERRITORIES: dict[str, tuple[tuple[date, Rates], ...]] = {
+    "canary_islands": ((date.max, _rates("7", "3")),),
     "guadeloupe": ((date.max, _rates("8.5", "2.1")),),
     "martinique": ((date.max, _rates("8.5", "2.1")),),
     "reunion": ((date.max, _rates("8.5", "2.1")),),
-    "azores": ((date.max, _rates("16", "4", "9")),),
+    "azores": ((date(2021, 6, 30), _rates("18", "4", "9")), (date.max, _rates("16", "4", "9"))),
     "madeira": ((date(2024, 9, 30), _rates("22", "5", "12")), (date.max, _rates("22", "4", "12"))),
     "jungholz": ((date.max, _rates("19", "10", "13")),),
     "mittelberg": ((date.max, _rates("19", "10", "13")),),
@@ -131,9 +133,12 @@ def rates_at(where: Place, on: date) -> Rates | None:
     """`rates` for an address that has been placed."""
     if on < KNOWN_SINCE or (where.country not in _CHECKED and on < UNCHECKED_SINCE):
         return None
-    if where.outside:
-        return Rates(Decimal(0))
-    return _of_territory(where.territory, on) or _of_country(where.country, on)
+    territory = where.territory
+    if territory is not None and territory.name in _TERRITORIES:
+        return next(known for until, known in _TERRITORIES[territory.name] if on <= until)
+    if territory is not None and where.outside:
+        return None if territory.tax else Rates(Decimal(0))
+    return _of_country(where.country, on)
 
 
 def rate(
@@ -145,7 +150,8 @@ def rate(
 ) -> Decimal | None:
     """One rate as a fraction (0.19 for 19 %), or None where it is not known or there is none of that kind.
 
-    Zero where the country's VAT is not charged at the address at all (Canary Islands, Heligoland, …).
+    Zero where the country's VAT is not charged at the address at all and no other tax is known to be (Heligoland, Livigno, …); IGIC's in
+    the Canary Islands; None in Ceuta and Melilla, whose IPSI depends on the goods.
     """
     known = rates(country, on, postcode, region)
     percent = known.of(RateKind(kind)) if known else None
@@ -157,7 +163,7 @@ def known_rates(country: str, on: date) -> frozenset[Decimal]:
     known = rates(country, on)
     if known is None:
         return frozenset()
-    regional = (Decimal(rate) for rate in _REGIONAL_KNOWN.get(place(country).country, ()))
+    regional = (Decimal(rate) for rate in _REGIONAL_KNOWN.get(place(country).vat_country(goods=True), ()))
     return frozenset(fraction(percent) for percent in (*known.all(), *regional))
 
 
@@ -165,12 +171,6 @@ def fraction(percent: Decimal) -> Decimal:
     """Per cent to the fraction in which orders and documents keep rates, without trailing zeros: 19 is 0.19, 8.1 is 0.081."""
     scaled = percent.scaleb(-2)
     return Decimal(format(scaled.normalize(), "f")) if scaled else Decimal(0)
-
-
-def _of_territory(territory: Territory | None, on: date) -> Rates | None:
-    if territory is None or territory.area is not Area.OWN_RATES:
-        return None
-    return next(known for until, known in _TERRITORIES[territory.name] if on <= until)
 
 
 def _of_country(country: str, on: date) -> Rates | None:

@@ -128,6 +128,9 @@ def _of_document(document: Document) -> Iterator[Finding]:
     yield from _of_address("seller.address", document.seller.address, "the seller's")
     if document.kind is DocumentKind.CREDIT_NOTE and document.original is None:
         yield _error("original_missing", "original: a credit note names the invoice that it corrects (VAT Directive Art. 219)")
+    gives_back_tax = document.kind is DocumentKind.CREDIT_NOTE and bool(document.totals.tax) and country not in SALES_TAX
+    if gives_back_tax and first_vat_number(document.seller.tax_ids, country) is None:
+        yield _warning("seller_not_registered", "seller.tax_ids: tax is given back, but the seller has no VAT or GST number")
     if not any(character.isdigit() for character in document.number):
         yield _warning("number_without_digit", "number: has no digit; some authorities refuse it")
     if any(tax.rate is None and tax.tax for tax in document.taxes) and country not in SALES_TAX:

@@ -17,7 +17,8 @@ Postcode = Annotated[
 
 
 class Registration(Frozen):
-    """A registration for VAT or GST: the country (XI for goods in Northern Ireland), the number as printed, and since and until when."""
+    """A registration for VAT or GST: the country (XI for goods in Northern Ireland, IC for IGIC in the Canary Islands, EA for IPSI in Ceuta
+    and Melilla), the number as printed, and since and until when."""
 
     country: CountryCode
     number: Identifier
@@ -117,9 +118,11 @@ class TaxSettings(Frozen):
     """
 
     registrations: tuple[Registration, ...] = ()
-    """Beside the country of the address whose number is among the entity's tax ids."""
+    """Beside the VAT numbers among the entity's tax ids. Where the tax of a document is due, that country's number in force on the day of
+    supply is the one that stands on it."""
     small_business: bool = False
-    """The scheme for small enterprises (VAT Directive Art. 284): no VAT is charged or shown."""
+    """The scheme for small enterprises (VAT Directive Art. 284): no VAT is charged or shown. Who uses it in other member states has a
+    number that ends with EX, which is a tax id of kind `eu_sme`."""
     oss: CountryCode | None = None
     """The member state of identification of the Union One-Stop Shop; sales to consumers elsewhere then bear the buyer's rate."""
     oss_from: date | None = None
@@ -129,12 +132,18 @@ class TaxSettings(Frozen):
     """Goods without tax are sold under this scheme."""
     domestic_reverse_charge: bool = False
     """Sells goods or services for which the seller's own country makes a domestic business buyer liable (Art. 199, 199a)."""
+    triangular_tags: tuple[Name, ...] = ()
+    """Orders that carry one of these tags are the second sale in a triangular transaction (Art. 141, 197): goods that came straight from a
+    supplier in another member state. Nothing else in an order says so."""
+    service_places: dict[Name, CountryCode] = Field(default_factory=dict)
+    """Where the services of an order that carries a tag are supplied, by the tag: events, land, restaurants, transport (Art. 46-57)."""
     exemption: Exemption | None = None
     """The reason for domestic sales without tax, such as medicine or education."""
     cash_accounting: bool = False
     rules: tuple[TaxRule, ...] = ()
     """Taxes of the merchant's own, computed where the order states none and before VAT: sales tax, eco fees."""
-    rounding: Rounding = Rounding.LINE
+    rounding: Rounding | None = None
+    """By line where nothing is said; in Japan by group, since its law wants one rounding for each rate of an invoice."""
     tax_currency: CurrencyCode | None = None
     """The currency in which VAT must also stand, where it is not that of the country of the address."""
     holding: tuple[Identifier, ...] = ()
@@ -147,14 +156,14 @@ class TaxSettings(Frozen):
     vat_id_wait_hours: int = Field(default=0, ge=0, le=720)
     """How long a document waits for a register that is unavailable, before it is issued with a warning."""
 
+    def rounds(self, country: str) -> Rounding:
+        """Where a seller in a country rounds a computed tax."""
+        return self.rounding or (Rounding.GROUP if country == "JP" else Rounding.LINE)
+
     @property
     def computes(self) -> bool:
         """Whether tax is computed where the order states none."""
         return bool(self.rules or self.registrations or self.oss or self.ioss)
-
-    def registered_in(self, country: str, on: date) -> bool:
-        """Whether a registration of that country (XI apart from GB) is in force."""
-        return any(registration.country == country and registration.covers(on) for registration in self.registrations)
 
     def oss_on(self, on: date) -> bool:
         """Whether the Union One-Stop Shop is used on a day."""

@@ -5,7 +5,9 @@ Amounts are never raised above what was charged: prices without tax whose total 
 
 from collections.abc import Iterable, Sequence
 
-from adapter.domain.document import DocumentLine, DocumentTotals, NationalTax, TaxCategory, TaxGroup
+from pydantic import Field
+
+from adapter.domain.document import DocumentLine, DocumentTotals, NationalTax, TaxGroup
 from adapter.domain.frozen import Frozen
 from adapter.domain.money import exact_sum, from_minor
 from adapter.domain.order import Order, TaxGivenBy
@@ -14,8 +16,9 @@ from adapter.domain.tax.adopt import Finding, Severity, adopt, only_line
 from adapter.domain.tax.classify import Classified, classify, worded
 from adapter.domain.tax.compute import compute, rules_for
 from adapter.domain.tax.exchange import ExchangeRate, national, rate_for, wanted_currency
+from adapter.domain.tax.rates import known_rates
 from adapter.domain.tax.requirements import titles
-from adapter.domain.tax.supply import Sale, due, natures
+from adapter.domain.tax.supply import Nature, Sale, Scheme, due, natures, selling_numbers
 
 _SUPERSEDED = "category_unclassified"
 """What `adopt` remarks where nobody classifies."""
@@ -30,6 +33,8 @@ class Taxed(Frozen):
     totals: DocumentTotals
     mentions: tuple[str, ...] = ()
     national_tax: NationalTax | None = None
+    numbers: dict[str, str] = Field(default_factory=dict)
+    """The seller's VAT numbers under which it is sold, by country (`supply.selling_numbers`)."""
     findings: tuple[Finding, ...] = ()
 
 
@@ -53,7 +58,8 @@ def taxed(
     classified = classify(facts, adopted, tax_name(titles(country).tax, translate))
     taxes, mentions, unproven = worded(classified, country, language, translate)
     if second is not None:
-        mentions = _twice(mentions, worded(classified, country, *second)[1])
+        _, again, also_unproven = worded(classified, country, *second)
+        mentions, unproven = _twice(mentions, again), (*unproven, *also_unproven)
     national_tax, lacking = _national_tax(classified, facts, order.currency, rates)
     noticed = (*computed, *adopted.findings, *classified.findings, *unproven, *lacking)
     return Taxed(
@@ -63,7 +69,8 @@ def taxed(
         totals=adopted.totals,
         mentions=mentions,
         national_tax=national_tax,
-        findings=tuple(finding for finding in noticed if finding.code != _SUPERSEDED),
+        numbers=_numbers(classified, facts),
+        findings=tuple(dict.fromkeys(finding for finding in noticed if finding.code != _SUPERSEDED)),
     )
 
 
@@ -77,7 +84,7 @@ def with_tax(order: Order, facts: Sale, translate: Translate) -> tuple[Order, tu
     whole = order if order.lines else order.model_copy(update={"lines": (only_line(order, translate),)})
     contained = whole.prices_include_tax or not _leaves_room(whole)
     rules = rules_for(facts, [line.kind for line in whole.lines], titles(facts.home.country).tax)
-    result = compute(whole.model_copy(update={"prices_include_tax": contained}), rules, facts, facts.settings.rounding)
+    result = compute(whole.model_copy(update={"prices_include_tax": contained}), rules, facts, facts.settings.rounds(facts.home.country))
     if result.tax_given_by is TaxGivenBy.NOBODY:
         return order, ()
     findings = [
@@ -101,6 +108,19 @@ def _twice(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
     return tuple(" / ".join({part.casefold(): part for part in parts}.values()) for parts in both)
 
 
+def _numbers(classified: Classified, facts: Sale) -> dict[str, str]:
+    """Under which numbers the lines are sold: the one at home where its rate was charged although another country's is due."""
+    used = []
+    for line, nature in zip(classified.lines, natures(line.kind for line in classified.lines), strict=True):
+        treatment, charged = due(facts, nature), {tax.rate for tax in line.taxes if tax.rate}
+        if charged and treatment.scheme is Scheme.REGISTERED and not charged & known_rates(treatment.country or "", facts.on):
+            at_home = charged & known_rates(facts.home.country, facts.on)
+            treatment = treatment._replace(scheme=Scheme.DOMESTIC) if at_home else treatment
+        if nature is not Nature.NONE:
+            used.append(treatment)
+    return selling_numbers(facts, used)
+
+
 def _national_tax(
     classified: Classified, facts: Sale, currency: str, rates: Iterable[ExchangeRate]
 ) -> tuple[NationalTax | None, tuple[Finding, ...]]:
@@ -109,7 +129,7 @@ def _national_tax(
         return None, ()
     kinds = natures(line.kind for line in classified.lines)
     treatments = [due(facts, nature) for line, nature in zip(classified.lines, kinds, strict=True) if line.tax]
-    where = next((one for one in treatments if one.category is TaxCategory.STANDARD and one.country), None)
+    where = next((one for one in treatments if one.category.taxed and one.country), None)
     wanted = where and wanted_currency(where.country or "", where.scheme, currency, facts.on, facts.settings.tax_currency)
     if not wanted:
         return None, ()

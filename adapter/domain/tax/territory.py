@@ -1,12 +1,16 @@
 """Where an address lies for VAT: member states, special territories, and countries that share another one's tax.
 
-Sources: VAT Directive 2006/112/EC Art. 5-7 (territories inside and outside), the Protocol on Ireland/Northern Ireland (XI, goods alone),
-the postcode patterns of the public table `ibericode/vat-rates` (MIT; evidence, rebuilt here), ISO 3166 codes of overseas territories.
+Sources: VAT Directive 2006/112/EC Art. 5-7 (territories inside and outside), the Protocol on Ireland/Northern Ireland (XI, for goods), the
+postcode patterns of the public table `ibericode/vat-rates` (MIT; evidence, rebuilt here), ISO 3166 codes of overseas territories,
+UNCL5305 as EN 16931 uses it (IGIC and IPSI). From general knowledge: the German postcodes of Jungholz and Mittelberg, those of
+Saint-Barthélemy and Saint-Martin among Guadeloupe's, of the Channel Islands among the United Kingdom's, of Greenland among Denmark's.
 """
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+from adapter.domain.document import TaxCategory
 
 EU = frozenset(
     {
@@ -18,7 +22,8 @@ EU = frozenset(
 
 
 class Area(StrEnum):
-    """Which VAT is charged in a territory: its country's at rates of its own, none, or the Union's for goods alone."""
+    """Which VAT is charged in a territory: its country's, at rates of its own or beyond a tax border for goods; none, but perhaps a tax of
+    its own; or the Union's for goods alone."""
 
     OWN_RATES = "own_rates"
     OUTSIDE = "outside"
@@ -37,36 +42,55 @@ class Territory:
     """Region codes (after the country's hyphen in ISO 3166-2) and names in lower case."""
     in_eu: bool = False
     """Whether it belongs to the VAT territory of the Union although its rates are its own."""
+    code: str | None = None
+    """The code of its own tax authority's area, reserved in ISO 3166-1, where it has a tax instead of VAT."""
+    category: TaxCategory = TaxCategory.STANDARD
+    """The category of that tax."""
+    tax: str | None = None
+    """Its name."""
 
+
+_CANARIES = frozenset({"cn", "gc", "tf", "canarias", "canary islands", "islas canarias", "las palmas", "santa cruz de tenerife"})
 
 TERRITORIES = (
-    Territory("canary_islands", "ES", Area.OUTSIDE, r"(35|38)\d{3}", frozenset({"cn", "gc", "tf", "canarias", "canary islands"})),
-    Territory("ceuta", "ES", Area.OUTSIDE, r"51\d{3}", frozenset({"ce", "ceuta"})),
-    Territory("melilla", "ES", Area.OUTSIDE, r"52\d{3}", frozenset({"ml", "melilla"})),
+    Territory(
+        "canary_islands", "ES", Area.OUTSIDE, r"(35|38)\d{3}", _CANARIES, code="IC", category=TaxCategory.IGIC, tax="IGIC",
+    ),
+    Territory("ceuta", "ES", Area.OUTSIDE, r"51\d{3}", frozenset({"ce", "ceuta"}), code="EA", category=TaxCategory.IPSI, tax="IPSI"),
+    Territory("melilla", "ES", Area.OUTSIDE, r"52\d{3}", frozenset({"ml", "melilla"}), code="EA", category=TaxCategory.IPSI, tax="IPSI"),
     Territory("buesingen", "DE", Area.OUTSIDE, r"78266"),
     Territory("heligoland", "DE", Area.OUTSIDE, r"27498"),
-    Territory("livigno", "IT", Area.OUTSIDE, r"23041|23030"),
-    Territory("campione", "IT", Area.OUTSIDE, r"22061|22060"),
-    Territory("aland", "FI", Area.OUTSIDE, r"22\d{3}", frozenset({"01", "åland", "ahvenanmaa", "aland"})),
+    Territory("livigno", "IT", Area.OUTSIDE, r"23041", frozenset({"livigno"})),
+    Territory("campione", "IT", Area.OUTSIDE, r"22061", frozenset({"campione d'italia"})),
+    Territory("aland", "FI", Area.OWN_RATES, r"22\d{3}", frozenset({"01", "åland", "ahvenanmaa", "aland"})),
     Territory("mount_athos", "GR", Area.OUTSIDE, r"63086|63087", frozenset({"69", "mount athos"})),
+    Territory(
+        "french_overseas", "FR", Area.OUTSIDE, r"97133|97150|97[578]\d{2}|98[678]\d{2}",
+        frozenset({"pm", "bl", "mf", "pf", "nc", "wf", "tf"}),
+    ),
     Territory("guadeloupe", "FR", Area.OWN_RATES, r"971\d{2}", frozenset({"gp", "971", "guadeloupe"})),
     Territory("martinique", "FR", Area.OWN_RATES, r"972\d{2}", frozenset({"mq", "972", "martinique"})),
     Territory("reunion", "FR", Area.OWN_RATES, r"974\d{2}", frozenset({"re", "974", "réunion", "reunion", "la réunion"})),
     Territory("french_guiana", "FR", Area.OUTSIDE, r"973\d{2}", frozenset({"gf", "973", "guyane"})),
     Territory("mayotte", "FR", Area.OUTSIDE, r"976\d{2}", frozenset({"yt", "976", "mayotte"})),
-    Territory("french_overseas", "FR", Area.OUTSIDE, r"97[578]\d{2}|98[678]\d{2}", frozenset({"pm", "bl", "mf", "pf", "nc", "wf", "tf"})),
     Territory("azores", "PT", Area.OWN_RATES, r"9[5-9]\d{2}", frozenset({"20", "açores", "azores"}), in_eu=True),
     Territory("madeira", "PT", Area.OWN_RATES, r"9[0-4]\d{2}", frozenset({"30", "madeira"}), in_eu=True),
-    Territory("jungholz", "AT", Area.OWN_RATES, r"6691", in_eu=True),
-    Territory("mittelberg", "AT", Area.OWN_RATES, r"699[123]", in_eu=True),
+    Territory("jungholz", "AT", Area.OWN_RATES, r"6691|87491", in_eu=True),
+    Territory("mittelberg", "AT", Area.OWN_RATES, r"699[123]|8756[789]", in_eu=True),
     Territory("northern_ireland", "GB", Area.GOODS_IN_EU, r"BT\d", frozenset({"ni", "nir", "northern ireland"}), in_eu=True),
-)
+    Territory("channel_islands", "GB", Area.OUTSIDE, r"(GY|JE)\d", frozenset({"guernsey", "jersey"})),
+    Territory("greenland", "DK", Area.OUTSIDE, r"39\d{2}", frozenset({"greenland", "grønland", "kalaallit nunaat"})),
+)  # fmt: skip
+"""The first that fits counts. Livigno and Campione have shared postcodes with their neighbours before (23030, 22060): those are not theirs
+alone, and so no sign of them."""
 
 _SHARED = {"MC": ("FR", None), "IM": ("GB", None), "XI": ("GB", "northern_ireland"), "AX": ("FI", "aland"), "EL": ("GR", None)}
 _SHARED |= {"GP": ("FR", "guadeloupe"), "MQ": ("FR", "martinique"), "RE": ("FR", "reunion"), "GF": ("FR", "french_guiana")}
-_SHARED |= {"YT": ("FR", "mayotte"), "IC": ("ES", "canary_islands"), "EA": ("ES", "ceuta")}
+_SHARED |= {"YT": ("FR", "mayotte"), "IC": ("ES", "canary_islands"), "EA": ("ES", "ceuta"), "GL": ("DK", "greenland")}
+_SHARED |= dict.fromkeys(("GG", "JE"), ("GB", "channel_islands"))
 _SHARED |= dict.fromkeys(("PM", "BL", "MF", "PF", "NC", "WF", "TF"), ("FR", "french_overseas"))
-"""ISO codes that are a territory of another country, or share its VAT: Monaco is France, the Isle of Man the United Kingdom (Art. 7)."""
+"""ISO codes that are a territory of another country, or share its VAT: Monaco is France, the Isle of Man the United Kingdom (Art. 7). IC
+and EA, which ISO 3166-1 reserves, are the Canary Islands, and Ceuta and Melilla."""
 
 _BY_NAME = {territory.name: territory for territory in TERRITORIES}
 
@@ -83,6 +107,11 @@ class Place:
         """Whether the country's VAT is not charged here at all: Canary Islands, Heligoland, Livigno, …"""
         return self.territory is not None and self.territory.area is Area.OUTSIDE
 
+    @property
+    def charges_tax(self) -> bool:
+        """Whether there is a tax to register for: the country's VAT, IGIC or IPSI."""
+        return not self.outside or (self.territory is not None and self.territory.tax is not None)
+
     def in_eu(self, *, goods: bool) -> bool:
         """Whether it lies in the VAT territory of the Union; Northern Ireland does for goods alone."""
         if self.territory is None:
@@ -90,9 +119,17 @@ class Place:
         return self.territory.in_eu and (goods or self.territory.area is not Area.GOODS_IN_EU)
 
     def vat_country(self, *, goods: bool) -> str:
-        """The code under which it is registered for VAT: the country, or XI for goods in Northern Ireland."""
+        """The code under which it is registered for VAT: the country, XI for goods in Northern Ireland, or IC and EA where a tax of their
+        own is charged instead of VAT (IGIC in the Canary Islands, IPSI in Ceuta and Melilla)."""
         northern = self.territory is not None and self.territory.area is Area.GOODS_IN_EU
-        return "XI" if northern and goods else self.country
+        if northern and goods:
+            return "XI"
+        return (self.territory and self.territory.code) or self.country
+
+    @property
+    def category(self) -> TaxCategory:
+        """The category of what is taxed here: VAT, IGIC or IPSI."""
+        return self.territory.category if self.territory else TaxCategory.STANDARD
 
 
 def place(country: str, postcode: str | None = None, region: str | None = None) -> Place:

@@ -20,7 +20,7 @@ from adapter.errors import Held
 from tests.domain.baskets import line, order, orders, tax
 from tests.domain.sales import NUMBERS, ON, buyer, categories, checked, classified, codes, facts, seller, taxed, untaxed
 
-S, Z, E, AE, K, G, OUTSIDE = TaxCategory
+S, Z, E, AE, K, G, OUTSIDE, IGIC, IPSI = TaxCategory
 
 
 def plain(text: str) -> str:

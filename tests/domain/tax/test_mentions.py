@@ -56,8 +56,13 @@ def test_what_is_not_verified_is_reported() -> None:
     assert "Gebrauchtgegenstände/Sonderregelung" in finding.message
     (finding,) = unverified([Mention.EXPORT], "US", "ja", untranslated)
     assert "is not translated into 'ja'" in finding.message
-    assert unverified([Mention.EXPORT], "US", "ja", shouted) == ()
-    assert unverified([Mention.REVERSE_CHARGE], "DE", "en", untranslated) == ()
+    (finding,) = unverified([Mention.EXPORT], "US", "ja", shouted)
+    assert (finding.severity, finding.code) == (Severity.INFO, "mention_unverified")
+    assert finding.message == ("mention export: no source has confirmed the words 'VAT EXEMPT EXPORT OF GOODS' in 'ja': have them checked")
+    assert [finding.severity for finding in unverified([Mention.EXPORT], "US", "en", untranslated)] == [Severity.INFO]
+    assert [finding.severity for finding in unverified([Mention.REVERSE_CHARGE], "IE", "fi", untranslated)] == [Severity.INFO]
+    for country, language in (("DE", "en"), ("DE", "ja"), ("IE", "en"), ("IE", "pl")):
+        assert unverified([Mention.REVERSE_CHARGE], country, language, shouted) == (), "the law's words stand there"
     (finding,) = unverified([Mention.REVERSE_CHARGE], "FI", "en", untranslated)
     assert "Käännetty verovelvollisuus" in finding.message
 

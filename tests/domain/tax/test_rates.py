@@ -63,12 +63,15 @@ def test_rates_change_on_their_day(country: str, on: date, kind: str, wanted: st
 @pytest.mark.parametrize(
     ("country", "postcode", "wanted"),
     [
-        ("ES", "35001", "0"), ("ES", "38 670", "0"), ("ES", "51001", "0"), ("ES", "52001", "0"), ("ES", "28013", "0.21"),
+        ("ES", "35001", "0.07"), ("ES", "38 670", "0.07"), ("IC", None, "0.07"), ("ES", "28013", "0.21"),
         ("DE", "78266", "0"), ("DE", "27498", "0"), ("DE", "27499", "0.19"), ("IT", "23041", "0"), ("IT", "22061", "0"),
-        ("IT", "20121", "0.22"), ("FI", "22100", "0"), ("GR", "63086", "0"), ("FR", "97110", "0.085"), ("FR", "97400", "0.085"),
+        ("IT", "23030", "0.22"), ("IT", "22060", "0.22"), ("IT", "20121", "0.22"), ("FI", "22100", "0.255"), ("GR", "63086", "0"),
+        ("FR", "97110", "0.085"), ("FR", "97400", "0.085"),
         ("FR", "97300", "0"), ("FR", "97600", "0"), ("FR", "75001", "0.2"), ("PT", "9500-321", "0.16"), ("PT", "9000-017", "0.22"),
         ("PT", "1000-001", "0.23"), ("AT", "6691", "0.19"), ("AT", "6993", "0.19"), ("AT", "1010", "0.2"), ("RE", None, "0.085"),
-        ("MC", "98000", "0.2"), ("AX", None, "0"), ("GB", "BT1 5GS", "0.2"),
+        ("AT", "87491", "0.19"), ("AT", "87568", "0.19"), ("FR", "97133", "0"), ("FR", "97150", "0"), ("FR", "97122", "0.085"),
+        ("MC", "98000", "0.2"), ("AX", None, "0.255"), ("GB", "BT1 5GS", "0.2"), ("IM", "IM1 1AA", "0.2"), ("GB", "JE2 4UA", "0"),
+        ("DK", "3900", "0"), ("DK", "2300", "0.25"),
     ],
 )  # fmt: skip
 def test_special_territories_by_postcode(country: str, postcode: str | None, wanted: str) -> None:
@@ -76,8 +79,11 @@ def test_special_territories_by_postcode(country: str, postcode: str | None, wan
 
 
 def test_special_territories_by_region() -> None:
-    assert rate("ES", NOVEMBER_2026, region="ES-GC") == 0
-    assert rate("ES", NOVEMBER_2026, region="Canarias") == 0
+    assert rate("ES", NOVEMBER_2026, region="ES-GC") == Decimal("0.07")
+    assert rate("ES", NOVEMBER_2026, region="Canarias") == Decimal("0.07")
+    assert rate("IT", NOVEMBER_2026, region="Livigno") == 0
+    assert rate("PT", date(2021, 6, 30), region="Açores") == Decimal("0.18")
+    assert rate("PT", date(2021, 7, 1), region="Açores") == Decimal("0.16")
     assert rate("PT", NOVEMBER_2026, region="PT-30") == Decimal("0.22")
     assert rate("PT", date(2024, 9, 30), "reduced", region="Madeira") == Decimal("0.05")
     assert rate("PT", date(2024, 10, 1), "reduced", region="Madeira") == Decimal("0.04")
@@ -96,6 +102,21 @@ def test_where_the_union_is() -> None:
     assert place("PT", "9500").in_eu(goods=True)
     assert not place("GB", "SW1A 1AA").in_eu(goods=True)
     assert place("MC").in_eu(goods=True)
+
+
+@pytest.mark.parametrize(("country", "postcode"), [("ES", "51001"), ("ES", "52006"), ("EA", None)])
+def test_what_ipsi_comes_to_is_not_known(country: str, postcode: str | None) -> None:
+    assert rate(country, NOVEMBER_2026, postcode=postcode) is None
+    assert known_rates("EA", NOVEMBER_2026) == frozenset()
+
+
+def test_igic_and_ipsi_are_no_vat() -> None:
+    canaries, ceuta, melilla, madrid = place("ES", "38001"), place("EA"), place("ES", "52001"), place("ES", "28013")
+    assert [where.category.value for where in (canaries, ceuta, melilla, madrid)] == ["L", "M", "M", "S"]
+    assert [where.vat_country(goods=False) for where in (canaries, ceuta, melilla, madrid)] == ["IC", "EA", "EA", "ES"]
+    assert [where.charges_tax for where in (canaries, ceuta, place("DE", "27498"))] == [True, True, False]
+    assert {Decimal("0.03"), Decimal("0.07"), Decimal("0.095")} <= known_rates("IC", NOVEMBER_2026)
+    assert Decimal("0.07") not in known_rates("ES", NOVEMBER_2026)
 
 
 def test_known_rates_have_those_of_a_country_and_its_regions() -> None:

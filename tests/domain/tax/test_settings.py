@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from adapter.domain.entity import Entity
 from adapter.domain.frozen import digest
 from adapter.domain.issue import draft_invoice
+from adapter.domain.tax.registrations import numbers_in_force
 from adapter.domain.tax.settings import Exemption, Registration, TaxRule, TaxSettings
 from tests.domain.sales import ON, buyer, seller, taxed
 
@@ -29,8 +30,7 @@ def test_an_entity_needs_none_and_its_documents_do_not_depend_on_them() -> None:
 def test_a_registration_is_in_force_from_its_first_to_its_last_day(on: str, covers: bool) -> None:
     registration = Registration(country="AT", number="ATU13585627", valid_from=date(2025, 1, 1), valid_until=date(2026, 6, 30))
     assert registration.covers(date.fromisoformat(on)) is covers
-    assert TaxSettings(registrations=(registration,)).registered_in("AT", date.fromisoformat(on)) is covers
-    assert not TaxSettings(registrations=(registration,)).registered_in("FR", date.fromisoformat(on))
+    assert numbers_in_force((), (registration,), "DE", date.fromisoformat(on)) == ({"AT": registration.number} if covers else {})
 
 
 def test_the_one_stop_shop_from_its_day() -> None:
