@@ -14,17 +14,20 @@ from adapter.domain.clearance import Answer, Clearance, ClearanceState, read_ans
 from adapter.domain.document import Document, Mode
 from adapter.domain.einvoice import Standing
 from adapter.domain.entity import Entity
+from adapter.domain.event import EventType
 from adapter.domain.frozen import canonical_json
 from adapter.domain.rules import ActionKind
+from adapter.domain.state import OrderState
 from adapter.errors import GiveUp, Held, NotYet, TryAgain
 from adapter.infra import metrics
 from adapter.infra.clearances import ClearanceRow, clearance_of
 from adapter.infra.database import after_commit, transaction
-from adapter.infra.models import DocumentRow, EntityRow, new_id
+from adapter.infra.models import DocumentRow, EntityRow, OrderRow, new_id
 from adapter.infra.outbound import Reply, retry_after
 from adapter.infra.queue import Work, cleared_fact, enqueue, lock_order, release
 from adapter.infra.services import Run
 from adapter.infra.sources import entity_of
+from adapter.infra.summary import summary
 from adapter.signature import standard_headers
 
 KEPT_ANSWER = 2**20
@@ -151,6 +154,7 @@ async def _decide(run: Run, row: DocumentRow, settings: Clearance, answer: Answe
             await enqueue([render], now, run.services.dispatcher)
             await release(cleared_fact(row.id), now, run.services.dispatcher)
             after_commit(partial(_count, settings, state))
+            await _announce(run, row, state)
         if state is ClearanceState.CLEARED:
             await run.finish(outcome)
     if state is ClearanceState.AWAITING:
@@ -158,6 +162,15 @@ async def _decide(run: Run, row: DocumentRow, settings: Clearance, answer: Answe
     if state is ClearanceState.REJECTED:
         raise _rejected(row, answer.errors)
     return outcome
+
+
+async def _announce(run: Run, row: DocumentRow, state: ClearanceState) -> None:
+    """Tell consumers what was decided. A rejected document may be cleared later; each is told once."""
+    order_row = await OrderRow.get(source_id=row.source_id, order_id=row.order_id)
+    order = OrderState.model_validate_json(order_row.state).effective()
+    type = EventType(f"{row.kind}.{state.value}")
+    data = await summary(row, Document.model_validate_json(row.content))
+    await run.emit(type, row.id, row.source_id, row.order_id, data, row.mode == Mode.TEST or (order is not None and order.test))
 
 
 def _rejected(row: DocumentRow, errors: Any) -> GiveUp:

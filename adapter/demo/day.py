@@ -14,7 +14,8 @@ Payload = dict[str, Any]
 PLATFORMS = {"shop": "shopify", "woo": "woocommerce", "downloads": "sellapp", "backend": "standard"}
 """Source to the platform that it stands for."""
 
-CREATED, PAID, SENT, OVERDUE, CREDITED = "invoice.created", "invoice.paid", "invoice.sent", "invoice.overdue", "credit_note.created"
+CREATED, PAID, SENT, OVERDUE = "invoice.created", "invoice.paid", "invoice.sent", "invoice.overdue"
+CREDITED = ("credit_note.created", "credit_note.sent")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ EXPECTED = (
             ExpectedDocument("credit_note", "44.10", "open", "Rechnungskorrektur zu Bestellung #1001"),
             ExpectedDocument("credit_note", "80.60", "open", "Rechnungskorrektur zu Bestellung #1001"),
         ),
-        Counter({CREATED: 1, PAID: 1, SENT: 1, CREDITED: 2}),
+        Counter((CREATED, PAID, SENT, *CREDITED, *CREDITED)),
     ),
     Expected(
         "woo",
@@ -95,7 +96,7 @@ EXPECTED = (
             ExpectedDocument("invoice", "64.80", "paid", "Invoice for Order #2001"),
             ExpectedDocument("credit_note", "8.00", "open", "Credit note for Order #2001"),
         ),
-        Counter({CREATED: 1, PAID: 1, SENT: 1, CREDITED: 1}),
+        Counter((CREATED, PAID, SENT, *CREDITED)),
     ),
     Expected(
         "downloads",
@@ -122,7 +123,7 @@ EXPECTED = (
             ExpectedDocument("invoice", "44.90", "credited", "Invoice for Order #1002"),
             ExpectedDocument("credit_note", "44.90", "open", "Credit note for Order #1002"),
         ),
-        Counter({CREATED: 1, PAID: 1, SENT: 1, CREDITED: 1}),
+        Counter((CREATED, PAID, SENT, *CREDITED)),
     ),
     Expected(
         "backend",
@@ -140,14 +141,14 @@ def day(now: datetime) -> list[Chapter]:
     at = now.replace(microsecond=0) - timedelta(minutes=10)
     later = [at + timedelta(minutes=minutes) for minutes in range(10)]
     paid = _shopify("1001", "orders/paid", shopify.lantern_order(later[1], paid=True), (CREATED, PAID, SENT), 1)
-    rest = (CREATED, PAID, SENT, CREDITED, CREDITED)
+    rest = (CREATED, PAID, SENT, *CREDITED, *CREDITED)
     return [
         Chapter(
             "A Shopify order, paid later, goes back in two parts",
             [
                 _shopify("1001", "orders/create", shopify.lantern_order(at, paid=False), (CREATED,), 0),
                 paid,
-                _shopify("1001", "refunds/create", shopify.lantern_refund(later[2]), rest[:4], 2),
+                _shopify("1001", "refunds/create", shopify.lantern_refund(later[2]), rest[:5], 2),
                 _shopify("1001", "refunds/create", shopify.rest_refund(later[3]), rest, 3),
             ],
         ),
@@ -185,7 +186,7 @@ def day(now: datetime) -> list[Chapter]:
             "A refund that arrives before its order",
             [
                 replace(_shopify("1002", "refunds/create", shopify.bell_refund(later[5]), (), 0), comes_too_early=shopify.BELL_ORDER),
-                _shopify("1002", "orders/create", shopify.bell_order(at), (CREATED, PAID, SENT, CREDITED), 2),
+                _shopify("1002", "orders/create", shopify.bell_order(at), (CREATED, PAID, SENT, *CREDITED), 2),
             ],
         ),
         Chapter(
@@ -210,7 +211,7 @@ def _woocommerce(at: datetime) -> list[Step]:
         step("order.created", woocommerce.order(at, "pending"), (), 0),
         step("order.updated", woocommerce.order(at, "processing"), settled, 1),
         step("order.updated", woocommerce.order(at, "completed"), settled, 1),
-        step("order.updated", woocommerce.order(at, "completed", refunded=True), (*settled, CREDITED), 2),
+        step("order.updated", woocommerce.order(at, "completed", refunded=True), (*settled, *CREDITED), 2),
     ]
 
 

@@ -34,8 +34,12 @@ class EventType(StrEnum):
     INVOICE_SENT = "invoice.sent"
     INVOICE_PAID = "invoice.paid"
     INVOICE_OVERDUE = "invoice.overdue"
+    INVOICE_CLEARED = "invoice.cleared"
+    INVOICE_REJECTED = "invoice.rejected"
     CREDIT_NOTE_CREATED = "credit_note.created"
     CREDIT_NOTE_SENT = "credit_note.sent"
+    CREDIT_NOTE_CLEARED = "credit_note.cleared"
+    CREDIT_NOTE_REJECTED = "credit_note.rejected"
 
 
 _WITHIN_AN_ORDER = frozenset({EventType.PAYMENT_RECEIVED, EventType.PAYMENT_FAILED, EventType.REFUND_ISSUED})

@@ -138,7 +138,7 @@ DEFAULT_TABLE = (
     Rule(event="credit_note.created", action=ActionKind.SEND_CREDIT_NOTE),
     Rule(event="invoice.overdue", action=ActionKind.SEND_REMINDER),
     Rule(event="invoice.*", action=ActionKind.NOTIFY),
-    Rule(event="credit_note.created", action=ActionKind.NOTIFY),
+    Rule(event="credit_note.*", action=ActionKind.NOTIFY),
 )
 
 

@@ -24,7 +24,7 @@ from adapter.domain.document import Document
 from adapter.flow.act import act
 from adapter.flow.replay import Replay
 from adapter.infra.clearances import ClearanceRow
-from adapter.infra.models import ActionRow, DocumentRow, EmailRow, EntityRow, EventRow
+from adapter.infra.models import ActionRow, DocumentRow, EmailRow, EntityRow, EventRow, MessageRow
 from adapter.infra.story import document_facts
 from adapter.signature import STANDARD_WEBHOOKS, new_secret, verify
 from tests.house import CONFIGURATION, SECRETS, House, Neighbourhood
@@ -175,6 +175,10 @@ async def test_cleared_at_once(cleared_house: House, authority: Service, secrets
         "errors": [],
     }
     assert (await EventRow.get(type="invoice.created")).data["clearance"]["state"] == "awaiting_clearance"
+    told = await EventRow.get(type="invoice.cleared")
+    assert (told.key, told.test, told.data["clearance"]["id"]) == (row.id, False, "KSEF-1")
+    await cleared_house.run_due(without=("deliver",))
+    assert await MessageRow.filter(event_id=told.id).count() == 1
     assert (row.content, row.status) == ((await DocumentRow.get()).content, "paid")
     (mail,) = cleared_house.around.parsed_mails()
     (pdf, *_) = mail.iter_attachments()
@@ -234,6 +238,7 @@ async def test_rejected(cleared_house: House, authority: Service, tmp_path: Path
     assert (facts["clearance"]["state"], facts["clearance"]["errors"]) == ("rejected", REJECTED["errors"])
     words = text_of(await cleared_house.app.services.files.get(row.pdf_sha256 or ""), tmp_path)
     assert ("Clearance rejected" in words, "KSEF-1" in words) == (True, False)
+    assert (await EventRow.get(type="invoice.rejected")).data["clearance"]["errors"] == REJECTED["errors"]
 
 
 async def test_a_rejected_one_is_submitted_again_by_whoever_replays_it(cleared_house: House, authority: Service) -> None:

@@ -39,7 +39,7 @@ MESSAGES = [
     *((f"INV-00000{n}", type) for n in range(1, 6) for type in ("invoice.created", "invoice.paid", "invoice.sent")),
     ("INV-000006", "invoice.created"),
     ("INV-000006", "invoice.overdue"),
-    *((f"CN-00000{n}", "credit_note.created") for n in range(1, 5)),
+    *((f"CN-00000{n}", type) for n in range(1, 5) for type in ("credit_note.created", "credit_note.sent")),
 ]
 
 

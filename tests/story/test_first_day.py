@@ -36,6 +36,7 @@ async def test_an_order_becomes_an_invoice_a_mail_a_credit_note_and_messages(hou
         assert inside.findtext(".//{*}TaxTotalAmount") == text(document.totals.tax, document.currency)
     assert sorted(house.verified(message)["type"] for message in house.around.messages) == [
         "credit_note.created",
+        "credit_note.sent",
         "invoice.created",
         "invoice.paid",
         "invoice.sent",
