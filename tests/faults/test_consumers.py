@@ -26,7 +26,7 @@ url = "http://127.0.0.1:{port}/in"
 secrets = ["env:CONSUMER"]
 """
 LIFE = next(story for story in STORIES if story.name == "standard-life")
-ANNOUNCED = {"invoice.created": 1, "invoice.paid": 1, "invoice.sent": 1, "credit_note.created": 2}
+ANNOUNCED = {"invoice.created": 1, "invoice.paid": 1, "invoice.sent": 1, "credit_note.created": 2, "credit_note.sent": 2}
 
 
 async def tell(house: House, number: int) -> None:
