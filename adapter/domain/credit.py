@@ -134,11 +134,29 @@ def _money(ledger: Ledger, refund: Refund, order: Order, parts: Sequence[_Part])
         part.placed = amount
     if refund.money is not None and money == 0 and parts:
         return _debt_relief(ledger, order, parts)
+    beyond = money - max(0, to_minor(stated, currency))
+    if refund.money is not None and beyond > 0:
+        settled = min(beyond, _owed(ledger, refund, order))
+        if settled == money:
+            raise Ignored("the money is for what was given back before without any")
+        money -= settled
     if money == 0:
         raise Ignored("the refund gives nothing back")
     if money < 0:
         raise Held(f"negative_refund: refund {refund.id} takes {text(-money, currency)} {currency} from the buyer: invoice that by hand")
     return money
+
+
+def _owed(ledger: Ledger, refund: Refund, order: Order) -> Minor:
+    """What refunds before this one gave back without money, as far as money that came after them has not settled it."""
+    owed = 0
+    for each in order.refunds[: next((index for index, other in enumerate(order.refunds) if other.id == refund.id), 0)]:
+        stated = to_minor(exact_sum(part.amount for part in _parts(ledger, each, order)), order.currency)
+        if each.owed:
+            owed += max(0, stated)
+        elif each.money is not None:
+            owed -= min(owed, max(0, to_minor(each.money, order.currency) - stated))
+    return owed
 
 
 def _debt_relief(ledger: Ledger, order: Order, parts: Sequence[_Part]) -> Minor:

@@ -249,6 +249,8 @@ class Refund(Frozen):
     shipping_tax: Amount | None = None
     adjustments: tuple[Adjustment, ...] = ()
     money: Amount | None = None
+    owed: bool = False
+    """Whether nothing has been returned for it yet: money that comes later without goods of its own settles it, rather than more."""
 
 
 class StatusChange(Frozen):

@@ -38,6 +38,7 @@ def _refund(record: Record, money: Money) -> Refund:
         shipping_tax=shipping_tax,
         adjustments=(*_discrepancies(record, money), *_other_charges(record, money)),
         money=returned,
+        owed=record.data.get("transactions") == [],
     )
 
 

@@ -120,6 +120,22 @@ def test_more_money_than_goods() -> None:
     assert [finding.code for finding in findings] == ["refund_difference"]
 
 
+def test_money_that_follows_goods_settles_them() -> None:
+    """Two mugs came back and nothing was paid; then the money for them, and 3.00 more; then 2.00 of goodwill."""
+    goods = refund("r1", back("mug", "50.00", quantity="2"), owed=True)
+    later, beyond, goodwill = refund("r2", money="40.00"), refund("r3", money="13.00"), refund("r4", money="2.00")
+    basket = GERMAN.model_copy(update={"refunds": (goods, later, beyond, goodwill)})
+    invoice = invoice_of(basket)
+    first, _ = credit(basket, invoice, [], goods)
+    assert rows(first) == [("Mug", 4201, 799, 5000)]
+    with pytest.raises(Ignored, match="for what was given back before"):
+        credit(basket, invoice, [first], later)
+    second, _ = credit(basket, invoice, [first], beyond)
+    assert second.totals.gross == 300
+    third, _ = credit(basket, invoice, [first, second], goodwill)
+    assert third.totals.gross == 200
+
+
 def test_one_refund_over_two_gateways_with_a_discrepancy() -> None:
     """195.66 + 3.98 - 89.64 = 110.00: lines and their tax, less what was not paid back."""
     basket = paid(order("405.97", "7.97", line("player-1", "199.00", tax("0.02", "3.98")), line("player-2", "199.00", tax("0.02", "3.99")),
