@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import socket
 import time
-from collections.abc import Collection
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -15,8 +16,8 @@ from typing import Any, Self
 
 import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
-from aiosmtpd.controller import Controller
+from aiohttp.test_utils import TestServer
+from aiosmtpd.smtp import SMTP
 
 from adapter.app import App, migrate
 from adapter.apply import apply
@@ -61,6 +62,45 @@ secrets = ["env:{variable}"]
 """
 
 
+PATIENCE = 120.0
+"""Seconds in which what a test waits for must have come. They cost nothing where it comes, and are far more than a slow machine needs."""
+
+
+def reserved() -> socket.socket:
+    """A port of loopback of one's own, as long as this socket is open: connections to it are refused until one listens there oneself.
+
+    A free port that was only looked up may be somebody else's before it is used.
+    """
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.bind(("127.0.0.1", 0))
+    return taken
+
+
+@asynccontextmanager
+async def hurry(seconds: float = 60) -> AsyncIterator[None]:
+    """The clock of the running loop leaps by so many seconds, a hundred times a second: whoever waits for a time to be over need not.
+
+    So a test can wait for what it needs without a limit that a slow machine would miss, and then let the limit pass.
+    """
+    loop = asyncio.get_running_loop()
+    before, leapt = loop.time, 0.0
+    loop.time = lambda: before() + leapt  # type: ignore[method-assign]
+
+    async def leap() -> None:
+        nonlocal leapt
+        while True:
+            leapt += seconds
+            await asyncio.sleep(0.01)
+
+    leaping = asyncio.create_task(leap())
+    try:
+        yield
+    finally:
+        leaping.cancel()
+        await asyncio.gather(leaping, return_exceptions=True)
+
+
 @dataclass
 class Received:
     """A message as a consumer got it."""
@@ -87,9 +127,9 @@ class Neighbourhood:
     mail_answers: list[str] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
-        self.smtp_port = unused_port()
-        self._smtp = Controller(self, hostname="127.0.0.1", port=self.smtp_port)
-        self._smtp.start()
+        self._reserved = reserved()
+        self.smtp_port: int = self._reserved.getsockname()[1]
+        await self.open_mail()
         application = web.Application(client_max_size=2**24)
         application.router.add_post("/in", self._consume)
         self._server = TestServer(application)
@@ -98,8 +138,20 @@ class Neighbourhood:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._smtp.stop()
+        self._smtp.close()
+        self._reserved.close()
         await self._server.close()
+
+    async def open_mail(self) -> None:
+        """Have the mail server listen."""
+        loop = asyncio.get_running_loop()
+        self._smtp = await loop.create_server(
+            lambda: SMTP(self, hostname="mail.example", enable_SMTPUTF8=True, loop=loop), "127.0.0.1", self.smtp_port
+        )
+
+    def close_mail(self) -> None:
+        """Have the mail server refuse connections."""
+        self._smtp.close()
 
     async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if self.mail_answers:
@@ -143,12 +195,14 @@ class House:
             "smtp_security": "none",
             "allowed_networks": "127.0.0.0/8,::1/128",
             "sweep_seconds": 1,
+            "render_timeout": 120,
         }
         self.settings = load_settings({}, **given | settings)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         self.app = App(self.settings, self._clock)
+        self.app.validator.timeout = PATIENCE
         await open_migrated(self.settings)
         await database.disconnect()
         await self._stack.enter_async_context(self.app.opened())
@@ -191,11 +245,11 @@ class House:
         async with self.client.post(f"{self.address}/hooks/{source}", data=content, headers=signed | headers) as answer:
             return answer.status
 
-    async def idle(self, seconds: float = 30) -> None:
-        """Wait until nothing runs and nothing is due within the next two seconds."""
+    async def idle(self, seconds: float = PATIENCE) -> None:
+        """Wait until nothing runs and nothing is due within the next three seconds; what fails is tried again after two, more or less."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            soon = self.app.clock.now() + timedelta(seconds=2)
+            soon = self.app.clock.now() + timedelta(seconds=3)
             busy = await ActionRow.filter(state__in=(DUE, RUNNING), next_at__lte=soon).values("kind", "state", "error")
             if not busy:
                 return

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -13,19 +14,19 @@ from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
-from aiohttp.test_utils import unused_port
 
 from adapter.app import migrate
 from adapter.infra import database
 from adapter.infra.models import ActionRow
 from adapter.infra.queue import DUE, RUNNING
 from adapter.settings import Settings, load_settings
-from tests.house import CONFIGURATION, SECRETS, SOURCE, Neighbourhood, signed_headers
+from tests.house import CONFIGURATION, PATIENCE, SECRETS, SOURCE, Neighbourhood, reserved, signed_headers
 from tests.story.stories import Delivery
 
 ROOT = Path(__file__).parents[2]
 RETRY = 0.1
 """Seconds after which a storefront sends again what was not answered 200; real ones wait longer."""
+LIMIT = aiohttp.ClientTimeout(total=PATIENCE)
 
 
 @dataclass
@@ -36,8 +37,14 @@ class Estate:
     around: Neighbourhood
     database_url: str | None = None
     mark: str = field(default_factory=lambda: uuid4().hex)
-    port: int = field(default_factory=unused_port)
+    reserved: socket.socket = field(default_factory=reserved)
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+
+    @property
+    def port(self) -> int:
+        """Where `serve` listens, also after it was killed."""
+        port: int = self.reserved.getsockname()[1]
+        return port
 
     @property
     def settings(self) -> Settings:
@@ -56,11 +63,13 @@ class Estate:
             "ADAPTER_SMTP_SECURITY": "none",
             "ADAPTER_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
             "ADAPTER_SWEEP_SECONDS": "1",
+            "ADAPTER_RENDER_TIMEOUT": "120",
             "ADAPTER_LOG_FORMAT": "json",
             "TMPDIR": str(self.folder / "tmp"),
         }
         if self.database_url:
-            own["ADAPTER_DATABASE_URL"] = self.database_url
+            # Three processes at full width, and those of the test runs beside them, would need more connections than a server has.
+            own |= {"ADAPTER_DATABASE_URL": self.database_url, "ADAPTER_CONCURRENCY": "8"}
         return {**inherited, **own, **{name.upper(): secret for name, secret in SECRETS.items()}}
 
     async def configure(self) -> None:
@@ -78,12 +87,11 @@ class Estate:
         """Start a process, and wait until it says that it is ready."""
         self.processes[name] = await self._run(name, *arguments)
         ready = {"serve": "is ready at", "work": "works"}[arguments[0]]
-        for _ in range(600):
-            if ready in self.log(name).rpartition("--- start ---")[2]:
-                return
+        end = time.monotonic() + PATIENCE
+        while ready not in self.log(name).rpartition("--- start ---")[2]:
             assert self.processes[name].returncode is None, self.log(name)
+            assert time.monotonic() < end, f"{name} does not get ready:\n{self.log(name)}"
             await asyncio.sleep(0.05)
-        raise AssertionError(f"{name} does not get ready:\n{self.log(name)}")
 
     async def serve(self) -> None:
         """Start `serve` under the name "serve", always on the same port."""
@@ -109,13 +117,12 @@ class Estate:
         process.kill()
         await process.wait()
 
-    async def stop(self, name: str) -> float:
-        """SIGTERM to a process; the seconds until it is gone. Fails when it takes more than 20 or does not end well."""
-        process, begun = self.processes.pop(name), time.monotonic()
+    async def stop(self, name: str) -> None:
+        """SIGTERM to a process, which has to end well."""
+        process = self.processes.pop(name)
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert await process.wait() == 0, self.log(name)[-3_000:]
-        return time.monotonic() - begun
 
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[None]:
@@ -139,11 +146,10 @@ class Estate:
 
     async def assert_nothing_left(self) -> None:
         """No process of the service, its driver or its browser runs any more, and nothing lies in the folder for temporary files."""
-        for _ in range(100):
-            if not self.living():
-                break
+        end = time.monotonic() + PATIENCE
+        while living := self.living():
+            assert time.monotonic() < end, living
             await asyncio.sleep(0.1)
-        assert self.living() == {}
         left = sorted(str(path.relative_to(self.folder)) for path in (self.folder / "tmp").glob("**/*"))
         assert not left, left[:20]
 
@@ -157,6 +163,7 @@ class Estate:
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
+        self.reserved.close()
 
 
 @asynccontextmanager
@@ -171,15 +178,13 @@ async def estate(folder: Path, around: Neighbourhood, database_url: str | None =
         await found.close()
 
 
-async def all_done(seconds: float) -> None:
+async def all_done() -> None:
     """Wait until nothing is due or running in the connected database; what is tried again later counts."""
     unfinished = ActionRow.filter(state__in=(DUE, RUNNING))
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if not await unfinished.exists():
-            return
+    end = time.monotonic() + 2 * PATIENCE
+    while await unfinished.exists():
+        assert time.monotonic() < end, f"still to do: {await unfinished.values('kind', 'state', 'error', 'next_at')}"
         await asyncio.sleep(0.1)
-    raise AssertionError(f"still to do: {await unfinished.values('kind', 'state', 'error', 'next_at')}")
 
 
 @dataclass
@@ -195,7 +200,7 @@ class Storefronts:
             headers = signed_headers(delivery.source, delivery.body, time.time(), delivery.topic)
             try:
                 url = f"http://127.0.0.1:{self.port}/hooks/{delivery.source}"
-                async with client.post(url, data=delivery.body, headers=headers, timeout=aiohttp.ClientTimeout(total=30)) as answer:
+                async with client.post(url, data=delivery.body, headers=headers, timeout=LIMIT) as answer:
                     said = str(answer.status)
             except (aiohttp.ClientError, TimeoutError) as error:
                 said = type(error).__name__
