@@ -8,12 +8,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from adapter.domain.document import Font, LineTax, TaxGroup
+from adapter.domain.document import Font, LineTax, TaxCategory, TaxGroup
 from adapter.domain.text import printable
 from adapter.infra.language import TEMPLATES, Language, language
 from adapter.infra.postal import address_lines
 
-_SCRIPTS = ("Noto Sans", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Thai", "Noto Sans Devanagari")
+_INDIC = ("Devanagari", "Bengali", "Gujarati", "Gurmukhi", "Kannada", "Malayalam", "Oriya", "Sinhala", "Tamil", "Telugu")
+"""Named, because fontconfig takes Grantha for Tamil, whose vowels it has not all."""
+_SCRIPTS = ("Noto Sans", *(f"Noto Sans {script}" for script in ("Arabic", "Hebrew", "Thai", *_INDIC)))
 _CJK = {"ja": "JP", "ko": "KR", "zh-Hant": "TC", "zh-TW": "TC", "zh-HK": "TC", "zh": "SC"}
 _CJK_COUNTRIES = {"JP": "JP", "KR": "KR", "KP": "KR", "CN": "SC", "SG": "SC", "TW": "TC", "HK": "TC", "MO": "TC"}
 
@@ -119,10 +121,16 @@ def _luminance(channels: Sequence[int]) -> float:
 
 
 def tax_label(tax: LineTax | TaxGroup, words: Language) -> str:
-    """`VAT 19%`; the name alone where there is no rate, or where it says the rate already."""
-    if tax.rate is None or "%" in tax.name:
+    """`VAT 19%`; the name alone where there is no rate, where it says the rate already, and where no tax is charged for another reason than
+    a rate of zero: what is exempt bears none."""
+    if tax.rate is None or "%" in tax.name or not has_rate(tax):
         return tax.name
     return f"{tax.name} {words.percent(tax.rate)}"
+
+
+def has_rate(tax: LineTax | TaxGroup) -> bool:
+    """Whether a rate stands on the page: of what is taxed or zero rated."""
+    return tax.category.taxed or tax.category is TaxCategory.ZERO
 
 
 def tax_id_label(kind: str, words: Language) -> str:

@@ -26,7 +26,7 @@ from adapter.errors import GiveUp, Misconfigured
 from adapter.infra.coverage import shown
 from adapter.infra.language import Language, same
 from adapter.infra.language import language as _language
-from adapter.infra.layout import both, colours, css_text, environment, fonts, tax_id_label, tax_label
+from adapter.infra.layout import both, colours, css_text, environment, fonts, has_rate, tax_id_label, tax_label
 from adapter.infra.payment_drawing import drawn_code, drawn_slip, drawn_symbol
 from adapter.infra.postal import address_lines
 
@@ -187,7 +187,9 @@ def _page_count(words: Language) -> Markup:
 
 
 def _line_tax(tax: LineTax, named: bool, words: Language) -> str:
-    """A line's tax: the rate alone where that says it, name and rate where a line bears several."""
+    """A line's tax: the rate alone where that says it, name and rate where a line bears several; a dash where none is charged."""
+    if not named and not has_rate(tax):
+        return "–"
     return tax_label(tax, words) if named or tax.rate is None else words.percent(tax.rate)
 
 

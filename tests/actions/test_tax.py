@@ -1,5 +1,6 @@
 """The tax of documents, from a delivery to the e-invoice: named, proven, computed, converted, inherited, held where that is wanted."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -112,6 +113,11 @@ def codes(row: DocumentRow, *severities: str) -> set[str]:
     return {finding["code"] for finding in row.findings if finding["severity"] in severities}
 
 
+def shown(document: Document) -> str:
+    """The words of the page, without its style sheet."""
+    return re.sub(r"<[^>]+>", " ", document_html(document, Settlement()).partition("</style>")[2])
+
+
 def xml(document: Document) -> str:
     """The document as an e-invoice."""
     return cii(document, Profile.EN16931, Settlement()).decode()
@@ -162,6 +168,47 @@ async def test_a_small_business(shop: House) -> None:
     row, document = await issued(shop, charged("100.00", "0.00", None, buyer=to("DE"), locale="de"))
     assert (groups(document), document.mentions) == ([("E", "0", 10000, 0)], ("Steuerbefreiung für Kleinunternehmer (§ 19 UStG)",))
     assert codes(row, "error", "warning") == set()
+    page = shown(document)
+    assert "100,00" in page
+    assert "§ 19 UStG" in page
+    assert [word for word in ("%", "zzgl.", "inkl.", "Nettobetrag", "Steuerbetrag", "USt", "MwSt", "VAT") if word in page] == ["USt"]
+    assert page.count("USt") == page.count("§ 19 UStG") + page.count("USt-IdNr."), "no tax is shown, not even one of zero"
+    await shop.send("standard", refunded(money="40.00"))
+    await shop.run_due(without=WITHOUT)
+    note = (await shop.documents())[-1][1]
+    assert (note.shows_tax, "%" in shown(note), note.mentions) == (False, False, document.mentions)
+
+
+async def test_what_is_exempt_shows_no_rate_and_what_is_zero_rated_does(shop: House) -> None:
+    await sell(shop)
+    _, document = await issued(shop, charged("100.00", "0.00", None, buyer=to("FR", FRENCH)))
+    assert document.shows_tax
+    assert "0%" not in shown(document)
+    await sell(shop, "GB", "GB980780684")
+    await shop.send("standard", charged("50.00", "0.00", None, id="o-2", number="2", currency="GBP", buyer=to("GB")))
+    await shop.run_due(without=WITHOUT)
+    assert "0%" in shown((await shop.documents())[-1][1])
+
+
+async def test_the_number_of_a_registration_abroad_stands_on_the_page_and_in_the_e_invoice(shop: House) -> None:
+    """The page, its foot and the e-invoice take it from the frozen document."""
+    await sell(shop, tax=f'registrations = [{{ country = "FR", number = "{FRENCH}", valid_from = 2026-11-20 }}]')
+    row, document = await issued(shop, charged("120.00", "20.00", "0.20", buyer=to("FR")))
+    assert [(tax_id.kind, tax_id.value) for tax_id in document.seller.tax_ids] == [("eu_vat", FRENCH)]
+    assert codes(row, "error", "warning") == set()
+    page, written = document_html(document, Settlement()), xml(document)
+    assert (page.count(FRENCH), GERMAN in page, written.count(FRENCH), GERMAN in written) == (2, False, 1, False)
+    await shop.send("standard", charged("119.00", "19.00", "0.19", id="o-2", number="2", buyer=to("DE")))
+    await shop.run_due(without=WITHOUT)
+    at_home = (await shop.documents())[-1][1]
+    assert [tax_id.value for tax_id in at_home.seller.tax_ids] == [GERMAN]
+
+
+@pytest.mark.parametrize(("placed", "number"), [("2026-11-19T22:59:59Z", GERMAN), ("2026-11-19T23:00:00Z", FRENCH)])
+async def test_a_registration_begins_at_midnight_of_the_seller(shop: House, placed: str, number: str) -> None:
+    await sell(shop, tax=f'oss = "DE"\nregistrations = [{{ country = "FR", number = "{FRENCH}", valid_from = 2026-11-20 }}]')
+    _, document = await issued(shop, charged("120.00", "20.00", "0.20", buyer=to("FR"), placed_at=placed))
+    assert [tax_id.value for tax_id in document.seller.tax_ids] == [number]
 
 
 async def test_a_consumer_elsewhere_through_the_one_stop_shop(shop: House) -> None:
