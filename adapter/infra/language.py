@@ -134,14 +134,6 @@ def same(one: str, other: str) -> bool:
     return _folder(_locale(one)) == _folder(_locale(other))
 
 
-def unverified_mentions(tag: str) -> tuple[str, ...]:
-    """The English texts of the legal mentions whose words in this language no source has confirmed. They are printed all the same:
-    whoever issues the document should have them checked."""
-    folder = _folder(_locale(tag)) or _LOCALES / "en"
-    messages = (message for message in _read(folder / _MESSAGES / "mentions.po") if message.id)
-    return tuple(str(message.id) for message in messages if any(text.startswith("unverified") for text in message.auto_comments))
-
-
 def _known(tag: str) -> Locale | None:
     try:
         return Locale.parse(tag.replace("_", "-"), sep="-")

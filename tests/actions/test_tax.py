@@ -289,6 +289,70 @@ def counted(code: str) -> float:
     return REGISTRY.get_sample_value("adapter_findings_total", {"code": code, "severity": "error"}) or 0.0
 
 
+# What follows an invoice is judged too
+
+LAMP = {"id": "1", "kind": "goods", "name": "Lamp", "quantity": "1", "unit_price": "119.00", "amount": "119.00",
+        "taxes": [{"name": "VAT", "rate": "0.19", "amount": "19.00"}]}  # fmt: skip
+SHADE = {"id": "2", "kind": "goods", "name": "Shade", "quantity": "1", "unit_price": "50.00", "amount": "50.00"}
+
+
+async def changed(house: House, total: str, tax: str, *lines: dict[str, Any]) -> None:
+    """The order as it stands after an edit."""
+    order = completed(totals={"total": total, "tax": tax}, lines=list(lines), buyer=to("DE"), version="2026-11-21T09:00:00Z")
+    assert await house.send("standard", {**order, "type": "order.updated", "timestamp": "2026-11-21T09:00:00Z"}) == 200
+    await house.run_due(without=WITHOUT)
+
+
+async def test_an_additional_invoice_is_judged_as_an_invoice_is(shop: House) -> None:
+    await sell(shop)
+    await issued(shop, completed(totals={"total": "119.00", "tax": "19.00"}, lines=[LAMP], buyer=to("DE")))
+    await changed(shop, "169.00", "19.00", LAMP, SHADE)
+    row, more = (await shop.documents())[-1]
+    assert (more.kind.value, more.totals.gross, codes(row, "error")) == ("invoice", 5000, {"zero_without_reason"})
+
+
+async def test_an_additional_invoice_is_held_and_a_credit_note_for_the_same_order_is_not(shop: House) -> None:
+    """What is added waits for the seller and draws no number; what is taken off is the invoice's tax and nobody's question."""
+    holding = 'holding = ["error"]'
+    await sell(shop, tax=holding)
+    await issued(shop, completed(totals={"total": "119.00", "tax": "19.00"}, lines=[LAMP], buyer=to("DE")))
+    await changed(shop, "169.00", "19.00", LAMP, SHADE)
+    ((_, state, error),) = await shop.actions(kind="amend_invoice")
+    assert (state, error and error.partition(":")[0]) == ("held", "zero_without_reason")
+    assert len(await shop.documents()) == 1
+    await sell(shop, tax=f'{holding}\ntolerated = ["zero_without_reason"]')
+    await ActionRow.filter(kind="amend_invoice").update(state="due", next_at=shop.app.clock.now())
+    await shop.run_due(without=WITHOUT)
+    assert [row.number for row, _ in await shop.documents()] == ["INV-2026-000001", "INV-2026-000002"]
+
+
+async def test_what_an_edit_takes_off_is_credited_whatever_is_thought_of_the_rest(shop: House) -> None:
+    await sell(shop)
+    await issued(shop, completed(totals={"total": "169.00", "tax": "19.00"}, lines=[LAMP, SHADE], buyer=to("DE")))
+    await sell(shop, tax='holding = ["error", "warning"]')
+    await changed(shop, "50.00", "0.00", SHADE)
+    row, note = (await shop.documents())[-1]
+    assert (note.kind.value, note.totals.gross, note.totals.tax) == ("credit_note", 11900, 1900)
+    assert codes(row, "error", "warning") == set()
+
+
+async def test_a_credit_note_of_a_seller_that_has_lost_its_address_is_held(shop: House) -> None:
+    await sell(shop)
+    await issued(shop, charged("119.00", "19.00", "0.19", buyer=to("DE")))
+    text = ENTITY.format(country="DE", ids=f'{{ kind = "eu_vat", value = "{GERMAN}" }}', tax='holding = ["error"]')
+    text = text.replace('street = "1 Harbour Road", ', "")
+    await shop.configure(text + SOURCE.format(name="standard", variable="STANDARD"))
+    await shop.send("standard", refunded(money="59.50"))
+    await shop.run_due(without=WITHOUT)
+    ((_, state, error),) = await shop.actions(kind="issue_credit_note")
+    assert (state, error and error.partition(":")[0]) == ("held", "address_incomplete")
+    assert await CounterRow.filter(series__kind="credit_note").count() == 0
+    await sell(shop, tax='holding = ["error"]')
+    await ActionRow.filter(kind="issue_credit_note").update(state="due", next_at=shop.app.clock.now())
+    await shop.run_due(without=WITHOUT)
+    assert [row.number for row, _ in await shop.documents()] == ["INV-2026-000001", "CN-2026-000001"]
+
+
 # VIES
 
 CHECKED = "check_vat_ids = true"
