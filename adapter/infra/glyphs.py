@@ -26,6 +26,7 @@ _MAPPINGS = re.compile(rb"\d+ beginbf(?:char|range)\n.*endbf(?:char|range)\n", r
 _MAPPING = re.compile(rb"<([0-9A-F]+)> (?:<([0-9A-F]+)> )?<([0-9A-F]+)>\n")
 _FONT = re.compile(rb"/(\S+) ([\d.]+) Tf")
 _SHOW = re.compile(rb"(?:(-?[\d.]+) 0 Td )?<([0-9A-F]+)> Tj")
+_SHOWN = re.compile(rb"(.*)<([0-9A-F]+)> Tj")
 
 Widths = tuple[float, Mapping[int, float]]
 """A font's default width and those of its glyphs, in thousandths of its size."""
@@ -56,21 +57,24 @@ def name_characters(document: Pdf) -> None:
 
 def with_usual_characters(cmap: bytes) -> bytes:
     """A ToUnicode map, rewritten glyph by glyph where one of its characters has to change."""
-    found = _MAPPINGS.search(cmap)
-    if found is None:
-        return cmap
-    width, named = 4, {}
-    for first, last, value in _MAPPING.findall(found[0]):
-        width = len(first)
-        text = bytes.fromhex(value.decode()).decode("utf-16-be", "replace")
-        for offset in range(int(last or first, 16) - int(first, 16) + 1):
-            named[int(first, 16) + offset] = text[:-1] + chr(ord(text[-1]) + offset)
+    found, named = _MAPPINGS.search(cmap), characters(cmap)
     better = {glyph: usual(text) for glyph, text in named.items()}
-    if better == named:
+    if found is None or better == named:
         return cmap
+    width = max(len(first) for first, _, _ in _MAPPING.findall(found[0]))
     lines = [b"<%0*X> <%s>\n" % (width, glyph, text.encode("utf-16-be").hex().upper().encode()) for glyph, text in better.items()]
     blocks = (lines[at : at + 100] for at in range(0, len(lines), 100))
     return cmap[: found.start()] + b"".join(b"%d beginbfchar\n%sendbfchar\n" % (len(b), b"".join(b)) for b in blocks) + cmap[found.end() :]
+
+
+def characters(cmap: bytes) -> dict[int, str]:
+    """What each code of a ToUnicode map stands for."""
+    found, named = _MAPPINGS.search(cmap), {}
+    for first, last, value in _MAPPING.findall(found[0] if found else b""):
+        text = bytes.fromhex(value.decode()).decode("utf-16-be", "replace")
+        for offset in range(int(last or first, 16) - int(first, 16) + 1):
+            named[int(first, 16) + offset] = text[:-1] + chr(ord(text[-1]) + offset)
+    return named
 
 
 def glyph_widths(page: Object) -> dict[bytes, Widths]:
@@ -124,6 +128,28 @@ def with_joined_strings(content: bytes, fonts: Mapping[bytes, Widths]) -> bytes:
             moved = b"" if shown[1] is None else b"%s 0 Td " % (b"%.5f" % position).rstrip(b"0").rstrip(b".")
             out.append(moved + b"<" + shown[2] + b"> Tj")
             position, end = 0.0, length
+    return b"\n".join(out)
+
+
+def without_boxes(content: bytes, fonts: Mapping[bytes, Widths]) -> bytes:
+    """A content stream that leaves the room of glyph 0 empty, which a font draws for what it has not (ISO 19005-3, 6.2.11.8).
+
+    Chromium shows it where it takes one font for a letter and another would have had the marks on it as well. What it stood for is still
+    read: it is the `ActualText` around it.
+    """
+    if b"0000" not in content:
+        return content
+    out: list[bytes] = []
+    widths: Widths | None = None
+    for line in content.split(b"\n"):
+        font, shown = _FONT.fullmatch(line), _SHOWN.fullmatch(line)
+        widths = fonts.get(font[1]) if font else widths
+        if shown is None or widths is None or 0 not in _codes(shown[2]):
+            out.append(line)
+            continue
+        room = b"%g" % -_advance(b"0000", widths)
+        parts = (b"<%04X>" % code if code else room for code in _codes(shown[2]))
+        out.append(shown[1] + b"[" + b" ".join(parts).replace(b"> <", b"") + b"] TJ")
     return b"\n".join(out)
 
 
