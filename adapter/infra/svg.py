@@ -31,6 +31,9 @@ _LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*(?:px)?\s*")
 _EVIL_STYLE = re.compile(
     r"url|@|\\|<|(?:expression|src|image[\w-]*)\s*\(|(?:animation|transition|filter|mask|behavior|binding)[\w-]*\s*:", re.IGNORECASE
 )
+_NO_NUMBER = re.compile(r"#[\w.:-]+")
+_HUGE = re.compile(r"(?<![\d.])\d{9}|\d[eE]\+?0*(?:[6-9]|\d\d)")
+"""A number of nine digits or more before the point: integers of PDF/A end at 2,147,483,647 (ISO 19005-3, 6.1.13)."""
 
 
 def safe_svg(content: bytes) -> bytes:
@@ -38,7 +41,7 @@ def safe_svg(content: bytes) -> bytes:
 
     Kept are shapes, groups, gradients and clipping. Raises `Misconfigured` for scripts, events, text (fonts differ from machine to
     machine), embedded pictures and pages, references of any kind to something outside, filters, masks, animation, repeated parts
-    (`use`, which can grow without bound), entities, more than 256 KB or 5,000 elements, and for what is no SVG.
+    (`use`, which can grow without bound), entities, numbers of nine digits, more than 256 KB or 5,000 elements, and for what is no SVG.
     """
     if len(content) > MAXIMUM_BYTES:
         raise _refused(f"has {len(content)} bytes; at most {MAXIMUM_BYTES} are taken: simplify it, or save it as a PNG")
@@ -90,6 +93,8 @@ def _check_attribute(element: etree._Element, name: str, value: str) -> None:
         raise _refused(f"line {element.sourceline}: <{kind}> has {name.rpartition('}')[2]}, which could load or run something")
     if name not in _ATTRIBUTES:
         del element.attrib[name]
+    elif name not in {"id", "class"} and _HUGE.search(_NO_NUMBER.sub("", value)):
+        raise _refused(f"line {element.sourceline}: {name} of <{kind}> has a number that is too large to be printed")
     elif _evil(value):
         raise _refused(f"line {element.sourceline}: {name} of <{kind}> refers to something outside or has an effect that is not drawn")
 

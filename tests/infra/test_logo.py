@@ -123,6 +123,8 @@ def test_a_drawing_keeps_its_shapes_and_loses_the_rest():
         ("<rect/>" * 5001, "5002 elements"),
         ("<path d='" + "M0 0 " * 60_000 + "'/>", "bytes; at most 262144"),
         ("<rect>", "cannot be read"),
+        ("<path d='M0 0L999999999 5'/>", "d of <path> has a number that is too large"),
+        ("<circle r='1E+30'/>", "r of <circle> has a number"),
     ],
 )
 def test_a_drawing_that_could_do_something_is_refused(inside, problem):
@@ -151,3 +153,9 @@ def test_nested_entities_do_not_grow():
     lol = "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 12))
     with pytest.raises(Misconfigured):
         drawable_logo(f"<!DOCTYPE svg [<!ENTITY l0 'lol'>{lol}]><svg {SVG} viewBox='0 0 1 1' id='&l11;'><g>&l11;</g></svg>".encode())
+
+
+def test_long_names_and_many_places_are_no_large_numbers():
+    content = f"""<svg {SVG} viewBox="0 0 9 9"><defs><clipPath id="p1234567890"><path d="M0 0.1234567890.1234567890 1e-12z"/></clipPath></defs>
+    <rect clip-path="url(#p1234567890)" width="99999999" height="1e5" fill="#1e90ff"/></svg>""".encode()
+    assert drawable_logo(content).count(b"1234567890") == 4
