@@ -6,6 +6,7 @@ All text that somebody typed is escaped, and cleaned of what cannot be drawn.
 import re
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -131,10 +132,22 @@ def _elsewhere(document: Document) -> DocumentParty | None:
 
 
 def _notes(document: Document, words: Language) -> list[str]:
-    """The notes as they are, but for the one that names the order: that is frozen in English and printed in the document's language."""
+    """The notes as they are, but for ours: the one that names the order is frozen in English and printed in the document's language, and
+    those that name another invoice hold its date as `2026-11-20`, which is printed as other dates are."""
     numbers = [order.number.lstrip("#") for order in document.orders]
     said = {say(Phrase.ORDER, in_english, number=number): say(Phrase.ORDER, words.translate, number=number) for number in numbers}
-    return [said.get(note, note) for note in document.notes]
+    return [said.get(note) or _with_day(note, words) for note in document.notes]
+
+
+def _with_day(note: str, words: Language) -> str:
+    for phrase in (Phrase.IN_ADDITION, Phrase.ALSO_CONCERNS):
+        pattern = re.escape(words.translate(phrase.value)).replace(r"%\(number\)s", r"(?P<number>.+)")
+        pattern = pattern.replace(r"%\(date\)s", r"(?P<date>\d{4}-\d\d-\d\d)")
+        if found := re.fullmatch(pattern, note):
+            with suppress(ValueError):  # somebody else's words, with a date that does not exist
+                day = words.day(date.fromisoformat(found["date"]))
+                return say(phrase, words.translate, number=words.isolated(found["number"]), date=words.isolated(day))
+    return note
 
 
 def _fit_beside_totals(remarks: Sequence[str]) -> bool:

@@ -19,6 +19,7 @@ from adapter.domain.document import (
     TaxGroup,
 )
 from adapter.domain.order import Address
+from adapter.domain.phrases import Phrase, say
 from adapter.errors import GiveUp, Misconfigured
 from adapter.infra.language import language, languages
 from adapter.infra.layout import colours, css_text, fonts
@@ -128,6 +129,22 @@ def test_the_note_that_names_the_order_is_printed_in_the_language_of_the_documen
     shown = text(document_html(make(1, language="de", notes=("Order #1001", "Order #7")), Settlement()))
     assert "Bestellung #1001" in shown
     assert "Order #7" in shown
+
+
+@pytest.mark.parametrize("tag", languages())
+@pytest.mark.parametrize("phrase", [Phrase.IN_ADDITION, Phrase.ALSO_CONCERNS])
+def test_a_note_that_names_another_invoice_dates_it_as_the_language_does(make, tag, phrase):
+    spoken = language(tag)
+    note = say(phrase, spoken.translate, number="INV-7", date="2026-10-01")
+    shown = text(document_html(make(1, language=tag, notes=(note, "Thanks 2026-10-01")), Settlement()))
+    expected = say(phrase, spoken.translate, number=spoken.isolated("INV-7"), date=spoken.isolated(spoken.day(date(2026, 10, 1))))
+    assert expected in shown
+    assert shown.count("2026-10-01") == (2 if spoken.day(date(2026, 10, 1)) == "2026-10-01" else 1)
+
+
+def test_a_note_like_ours_with_a_date_that_does_not_exist_stays_as_it_is(make):
+    note = "In addition to invoice 7 of 2026-02-30"
+    assert note in text(document_html(make(1, notes=(note,)), Settlement()))
 
 
 def test_a_second_language_says_the_headings_as_well(make):
