@@ -13,11 +13,12 @@ from adapter.domain.einvoice import NotRepresentable, Profile, Syntax, cii, ubl
 from adapter.domain.einvoice.content import content
 from adapter.domain.issue import draft_invoice
 from adapter.domain.money import exponent, from_minor
-from adapter.domain.order import Address, Order, TaxId
+from adapter.domain.order import Address, Order
 from adapter.domain.tax.adopt import tax_groups
 from adapter.errors import Held
 from tests.domain.baskets import TODAY, line, orders, tax
-from tests.domain.einvoices import CASES, ENTITY, FRANCE, HOME, PLACED, Case, invoice, many, note, sold, untaxed
+from tests.domain.einvoice_cases import BASKET
+from tests.domain.einvoices import CASES, ENTITY, HOME, PLACED, Case, invoice, many, note, sold, untaxed
 
 WRITERS = {Syntax.CII: cii, Syntax.UBL: ubl}
 WRITTEN = [(profile, syntax) for profile in Profile for syntax in sorted(profile.syntaxes)]
@@ -71,10 +72,11 @@ def test_an_invoice_says_everything_that_its_document_knows(syntax: Syntax) -> N
     assert (found["BG-13"]["name"], found["BG-13"]["country_code"]) == ("Lager Nord", "DE")
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", BASKET)
 def test_both_syntaxes_say_the_same(name: str) -> None:
-    made = case(name)
+    made = BASKET[name]()
     one, other = read(made, Profile.XRECHNUNG, Syntax.CII), read(made, Profile.XRECHNUNG, Syntax.UBL)
+    one["BG-4"].pop("tax_identifier", None)  # BT-32, which this reader does not know in UBL
     differing = {"BG-1"} if name == "odd words" else set()
     assert {term: value for term, value in one.items() if term not in differing} == {
         term: value for term, value in other.items() if term not in differing
@@ -82,9 +84,9 @@ def test_both_syntaxes_say_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize(("profile", "syntax"), WRITTEN)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", BASKET)
 def test_the_same_document_has_the_same_bytes(name: str, profile: Profile, syntax: Syntax) -> None:
-    made = case(name)
+    made = BASKET[name]()
     written = WRITERS[syntax](made.document, profile, made.settlement)
     again = Document.model_validate_json(made.document.canonical())
     assert WRITERS[syntax](again, profile, made.settlement) == written
@@ -246,39 +248,6 @@ def test_text_is_xml_that_can_be_read() -> None:
     assert found["BG-1"] == [{"BT-22": "Mention\nXYZ# note\na#b#"}]
 
 
-@pytest.mark.parametrize(
-    ("ids", "country", "vat", "legal", "address"),
-    [
-        ([("eu_vat", "DE 136 695 976")], "DE", "DE136695976", None, ("DE136695976", "9930")),
-        ([("unknown", "BE0403019261")], "BE", "BE0403019261", None, ("0403019261", "0208")),
-        ([("unknown", "12-3456789")], "US", None, None, None),
-        ([("gb_vat", "980780684")], "GB", "GB980780684", None, ("GB980780684", "9932")),
-        ([("eu_vat", "EL094259216")], "GR", "EL094259216", None, ("EL094259216", "9933")),
-        ([("no_vat", "NO974760673MVA")], "NO", "NO974760673MVA", None, ("974760673", "0192")),
-        ([("eu_vat", "SE556012579001")], "SE", "SE556012579001", None, ("5560125790", "0007")),
-        ([("fr_siren", "999 999 998")], "FR", None, ("999999998", "0002"), ("999999998", "0002")),
-        ([("eu_vat", "FR11999999998"), ("peppol", "0225:999999998_1")], "FR", "FR11999999998", None, ("999999998_1", "0225")),
-        ([("eu_vat", "DE000")], "DE", "DE000", None, ("DE000", "9930")),
-    ],
-)
-def test_identifiers_and_their_schemes(
-    ids: list[tuple[str, str]], country: str, vat: str | None, legal: tuple[str, str] | None, address: tuple[str, str] | None
-) -> None:
-    document = case("domestic, net prices").document
-    assert document.buyer is not None
-    tax_ids = tuple(TaxId(kind=kind, value=value) for kind, value in ids)
-    buyer = document.buyer.model_copy(update={"tax_ids": tax_ids, "address": Address(city="X", postcode="1", country=country)})
-    document = document.model_copy(update={"buyer": buyer})
-    if address is None:
-        with pytest.raises(NotRepresentable, match=r"peppol needs an electronic address of the buyer \(BT-49\)"):
-            ubl(document, Profile.PEPPOL)
-        return
-    found = read(Case(document), Profile.PEPPOL, Syntax.UBL)["BG-7"]
-    assert found.get("vat_identifier") == vat
-    assert (found["einvoicing_addr"], found["einvoicing_addr_schemeid"]) == address
-    assert (found.get("legal_identifier"), found.get("legal_identifier_schemeid")) == (legal or (None, None))
-
-
 def taxed(*taxes: LineTax) -> Document:
     document = case("two rates").document
     first = document.lines[0]
@@ -315,10 +284,11 @@ REFUSED = {
     "tax on what is exempt": (lambda: taxed(stated(TaxCategory.EXEMPT, "0", 5)), "line 1 is of category E but bears tax"),
     "tax a euro off": (lambda: taxed(stated(STANDARD, "0.19", 212)), "the tax of 2.12 EUR at 19 % is 1.00 or more away from base x rate"
                        " (1.12): EN 16931 does not accept that (BR-CO-17)"),
-    "seller's country": (lambda: without("seller's country"), "the seller's address has no country: EN 16931 wants one (BT-40)"),
-    "buyer": (lambda: without("buyer"), "the buyer's address has no country: EN 16931 wants one (BT-55)"),
+    "seller's country": (lambda: without("seller's country"), "en16931 needs the seller's country (BT-40)"),
+    "buyer": (lambda: without("buyer"), "en16931 needs the buyer's country (BT-55)"),
     "seller's ids": (lambda: without("seller's ids"),
-                     "the seller has neither a VAT id nor a tax number nor a registration: EN 16931 wants one (BR-CO-26)"),
+                     "en16931 needs a VAT id, a tax number or a register entry of the seller (BR-CO-26)"),
+    "reason": (lambda: untaxed(TaxCategory.EXEMPT, HOME), "no reason is named for what is of category E: EN 16931 wants one (BR-E-10)"),
 }  # fmt: skip
 
 
@@ -344,20 +314,11 @@ def test_everything_that_xrechnung_misses_is_named_at_once() -> None:
     with pytest.raises(NotRepresentable) as caught:
         cii(document, Profile.XRECHNUNG)
     assert caught.value.reason == (
-        "xrechnung needs an electronic address of the seller (BT-34), an electronic address of the buyer (BT-49), a buyer reference"
-        " (BT-10), a telephone number of the seller (BR-DE-6), an e-mail address of the seller (BR-DE-7), the seller's city (BR-DE-3),"
-        " the seller's postcode (BR-DE-4), the buyer's postcode (BR-DE-9)"
+        "xrechnung needs an electronic address of the seller (BT-34), a telephone number of the seller (BR-DE-6), an e-mail address of the"
+        " seller (BR-DE-7), the seller's city (BR-DE-3), the seller's postcode (BR-DE-4), an electronic address of the buyer (BT-49),"
+        " a buyer reference (BT-10), the buyer's postcode (BR-DE-9)"
     )
     assert read(Case(document))["BT-1"] == "INV-2026-000042"
-
-
-def test_germans_among_themselves_have_germanys_rules_in_peppol() -> None:
-    def bare(buyer: dict[str, Any]) -> Document:
-        return invoice(sold("10.00", "0", line("mug", "10.00"), buyer=buyer), ENTITY.model_copy(update={"phone": None}))
-
-    with pytest.raises(NotRepresentable, match="a telephone number of the seller"):
-        ubl(bare(HOME), Profile.PEPPOL)
-    assert read(Case(bare(FRANCE)), Profile.PEPPOL, Syntax.UBL)["BT-10"] == "1001"
 
 
 @pytest.mark.parametrize(("writer", "profile"), [(cii, Profile.PEPPOL), (ubl, Profile.FACTUR_X)])

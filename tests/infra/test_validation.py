@@ -13,6 +13,7 @@ from adapter.domain.einvoice import Profile, RuleFinding, Syntax, cii, ubl
 from adapter.domain.tax.adopt import Severity
 from adapter.errors import GiveUp, Misconfigured, TryAgain
 from adapter.infra.validation import Validator
+from tests.domain.einvoice_cases import BASKET
 from tests.domain.einvoices import CASES
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -36,9 +37,9 @@ def errors(findings: tuple[RuleFinding, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize(("profile", "syntax"), WRITTEN)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", BASKET)
 async def test_every_document_is_valid(validator: Validator, case: str, profile: Profile, syntax: Syntax) -> None:
-    made = CASES[case]()
+    made = BASKET[case]()
     verdict = await validator.validate(WRITERS[syntax](made.document, profile, made.settlement), profile)
     assert [finding for finding in verdict.findings if finding.severity is not Severity.INFO] == []
     assert verdict.valid
@@ -86,16 +87,6 @@ async def test_a_unit_that_nobody_knows_is_invalid(validator: Validator, syntax:
     verdict = await validator.validate(WRITERS[syntax](document.model_copy(update={"lines": lines}), Profile.EN16931), Profile.EN16931)
     assert not verdict.valid
     assert rule in errors(verdict.findings)
-
-
-@pytest.mark.parametrize("syntax", Syntax)
-@pytest.mark.parametrize(("case", "rule"), [("AE", "BR-AE-02"), ("K", "BR-IC-02")])
-async def test_without_the_buyers_vat_id_there_is_no_reverse_charge(validator: Validator, case: str, rule: str, syntax: Syntax) -> None:
-    document = CASES[case]().document
-    assert document.buyer is not None
-    nameless = document.model_copy(update={"buyer": document.buyer.model_copy(update={"tax_ids": ()})})
-    verdict = await validator.validate(WRITERS[syntax](nameless, Profile.EN16931), Profile.EN16931)
-    assert errors(verdict.findings) == [rule]
 
 
 LAUGHS = '<!DOCTYPE a [<!ENTITY b "haha">' + "".join(f'<!ENTITY b{n} "{"&b;" * 10}">' for n in range(9)) + "]><a>&b8;</a>"

@@ -7,6 +7,7 @@ from adapter.domain.document import Document, Settlement
 from adapter.domain.einvoice.content import Content, VatGroup, content
 from adapter.domain.einvoice.lines import Line
 from adapter.domain.einvoice.parties import EParty
+from adapter.domain.einvoice.payment import Payment
 from adapter.domain.einvoice.profile import Profile, Syntax
 from adapter.domain.einvoice.xml import add, compact, decimal, document_bytes, maybe, number
 from adapter.domain.money import text
@@ -89,6 +90,7 @@ def _agreement(transaction: Element, invoice: Content) -> None:
 
 
 def _party(element: Element, party: EParty) -> None:
+    maybe(element, "ram:ID", party.identifier)
     add(element, "ram:Name", party.name)
     if party.legal:
         add(add(element, "ram:SpecifiedLegalOrganization"), "ram:ID", party.legal.value, schemeID=party.legal.scheme)
@@ -124,25 +126,27 @@ def _delivery(transaction: Element, invoice: Content) -> None:
 
 def _settlement(transaction: Element, invoice: Content) -> None:
     settlement = add(transaction, "ram:ApplicableHeaderTradeSettlement")
-    add(settlement, "ram:PaymentReference", invoice.payment.reference)
+    if invoice.payment:
+        add(settlement, "ram:PaymentReference", invoice.payment.reference)
     if invoice.national_tax:
         add(settlement, "ram:TaxCurrencyCode", invoice.national_tax.currency)
     add(settlement, "ram:InvoiceCurrencyCode", invoice.currency)
-    _payment(settlement, invoice)
+    if invoice.payment:
+        _payment(settlement, invoice.payment)
     for group in invoice.groups:
         _group(settlement, invoice, group)
     if invoice.due_date:
         _date(add(add(settlement, "ram:SpecifiedTradePaymentTerms"), "ram:DueDateDateTime"), invoice.due_date)
     _totals(settlement, invoice)
-    if invoice.original:
+    if invoice.preceding:
         reference = add(settlement, "ram:InvoiceReferencedDocument")
-        add(reference, "ram:IssuerAssignedID", invoice.original.number)
-        issued = add(reference, "ram:FormattedIssueDateTime")
-        add(issued, "qdt:DateTimeString", compact(invoice.original.issue_date), format="102")
+        add(reference, "ram:IssuerAssignedID", invoice.preceding.number)
+        if invoice.preceding.issue_date:
+            issued = add(reference, "ram:FormattedIssueDateTime")
+            add(issued, "qdt:DateTimeString", compact(invoice.preceding.issue_date), format="102")
 
 
-def _payment(settlement: Element, invoice: Content) -> None:
-    payment = invoice.payment
+def _payment(settlement: Element, payment: Payment) -> None:
     means = add(settlement, "ram:SpecifiedTradeSettlementPaymentMeans")
     add(means, "ram:TypeCode", payment.code)
     maybe(means, "ram:Information", payment.name)

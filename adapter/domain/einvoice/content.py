@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from adapter.domain.document import Document, DocumentKind, NationalTax, Original, Settlement, TaxCategory
+from adapter.domain.document import AMENDS, Document, DocumentKind, NationalTax, Settlement, TaxCategory
 from adapter.domain.einvoice.lines import Line, Vat, einvoice_lines, split_rounding
+from adapter.domain.einvoice.needs import buyer_needs, is_german, sale_needs, seller_needs
 from adapter.domain.einvoice.parties import EParty, buyer_party, recipient_party, seller_party
+from adapter.domain.einvoice.payment import Payment, payment
 from adapter.domain.einvoice.profile import NotRepresentable, Profile
+from adapter.domain.einvoice.reference import KEY
 from adapter.domain.einvoice.xml import decimal
 from adapter.domain.money import Minor, exponent, from_minor, plain, text
-from adapter.domain.payment_code import payment_reference
 from adapter.domain.text import one_line, printable
 
 _CODES = {
@@ -38,15 +40,11 @@ class VatGroup:
 
 
 @dataclass(frozen=True)
-class Payment:
-    """BG-16. `code` is of UNTDID 4461: 1 not defined, 30 credit transfer, 58 SEPA credit transfer, 68 online payment service."""
+class Preceding:
+    """BG-3: the invoice that a credit note corrects, or that an additional invoice adds to, whose date its note tells."""
 
-    code: str
-    name: str | None
-    reference: str
-    iban: str | None = None
-    holder: str | None = None
-    bic: str | None = None
+    number: str
+    issue_date: date | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Content:
 
     profile: Profile
     german: bool
-    """Whether Germany's rules hold: those of XRechnung, which Peppol has taken over for business between Germans (DE-R-001 to DE-R-031)."""
+    """Whether Germany's rules hold, see `needs.is_german`."""
     number: str
     type_code: str
     issue_date: date
@@ -65,13 +63,13 @@ class Content:
     national_tax: NationalTax | None
     buyer_reference: str | None
     order: str | None
-    original: Original | None
+    preceding: Preceding | None
     notes: tuple[str, ...]
     seller: EParty
     buyer: EParty
     recipient: EParty | None
     delivered: date
-    payment: Payment
+    payment: Payment | None
     lines: tuple[Line, ...]
     groups: tuple[VatGroup, ...]
     net: Minor
@@ -103,9 +101,9 @@ def content(document: Document, profile: Profile, settlement: Settlement) -> Con
     paid = min(max(settlement.paid, 0), max(document.totals.gross, 0))
     invoice = document.kind is DocumentKind.INVOICE
     due = net + tax + rounding - paid
-    seller, buyer = _parties(document, profile)
-    german = profile is Profile.XRECHNUNG or (profile is Profile.PEPPOL and _country(seller) == _country(buyer) == "DE")
-    result = Content(
+    seller, buyer, reference = *_parties(document, profile, groups), _buyer_reference(document, profile)
+    german = is_german(profile, seller.country, buyer.country)
+    return Content(
         profile=profile,
         german=german,
         number=one_line(document.number),
@@ -115,15 +113,15 @@ def content(document: Document, profile: Profile, settlement: Settlement) -> Con
         tax_point=document.tax_point,
         currency=document.currency,
         national_tax=document.national_tax if document.national_tax and document.national_tax.currency != document.currency else None,
-        buyer_reference=_buyer_reference(document, profile),
+        buyer_reference=reference,
         order=_orders(document),
-        original=document.original,
+        preceding=_preceding(document),
         notes=_notes(document),
         seller=seller,
         buyer=buyer,
         recipient=_recipient(document, german, groups),
         delivered=document.supply_date or (document.original.issue_date if document.original else document.issue_date),
-        payment=_payment(document, settlement, due),
+        payment=payment(document, settlement, due, profile, seller, buyer),
         lines=lines,
         groups=groups,
         net=net,
@@ -133,10 +131,6 @@ def content(document: Document, profile: Profile, settlement: Settlement) -> Con
         rounding=rounding,
         due=due,
     )
-    missing = _missing(result)
-    if missing:
-        raise NotRepresentable(f"{profile} needs {', '.join(missing)}")
-    return _without_vat_ids(result)
 
 
 def _groups(document: Document, lines: Sequence[Line], taxes: dict[str, Minor]) -> tuple[VatGroup, ...]:
@@ -157,10 +151,13 @@ def _group(document: Document, vat: Vat, base: Minor, tax: Minor) -> VatGroup:
             f" ({plain(round(expected, 2))}): EN 16931 does not accept that (BR-CO-17)"
         )
     own = next((group for group in document.taxes if group.category is vat.category and (group.exemption or group.exemption_code)), None)
-    if vat.category in {TaxCategory.STANDARD, TaxCategory.ZERO}:
+    if vat.category.taxed or vat.category is TaxCategory.ZERO:
         return VatGroup(vat, base, tax, None, None)
     reason = one_line((own.exemption if own else None) or " ".join(document.mentions)) or None
-    return VatGroup(vat, base, tax, reason, (own.exemption_code if own else None) or _CODES.get(vat.category))
+    code = (own.exemption_code if own else None) or _CODES.get(vat.category)
+    if reason is None and code is None:
+        raise NotRepresentable(f"no reason is named for what is of category {vat.category}: EN 16931 wants one (BR-{vat.category}-10)")
+    return VatGroup(vat, base, tax, reason, code)
 
 
 def _notes(document: Document) -> tuple[str, ...]:
@@ -172,27 +169,23 @@ def _orders(document: Document) -> str | None:
     return ", ".join(one_line(order.number) for order in document.orders) or None
 
 
+def _preceding(document: Document) -> Preceding | None:
+    if document.original:
+        return Preceding(one_line(document.original.number), document.original.issue_date)
+    return Preceding(one_line(document.metadata[AMENDS])) if AMENDS in document.metadata else None
+
+
 def _buyer_reference(document: Document, profile: Profile) -> str | None:
     """BT-10: what the buyer asked for, such as a Leitweg-ID; XRechnung and Peppol want one, and take the order's number."""
-    stated = one_line(document.metadata.get("buyer_reference", ""))
+    stated = one_line(document.metadata.get(KEY, ""))
     return stated or (_orders(document) if profile in {Profile.XRECHNUNG, Profile.PEPPOL} else None)
-
-
-def _payment(document: Document, settlement: Settlement, due: Minor) -> Payment:
-    reference, method = one_line(payment_reference(document)), one_line(settlement.method or "") or None
-    bank = document.seller.bank
-    iban = "".join((bank.iban or "").split()).upper() if bank else ""
-    if document.kind is DocumentKind.INVOICE and due > 0 and bank and iban:
-        holder, bic = one_line(bank.holder or "") or None, "".join((bank.bic or "").split()).upper() or None
-        return Payment("58" if document.currency == "EUR" else "30", None, reference, iban, holder, bic)
-    return Payment("68", method, reference) if settlement.paid > 0 else Payment("1", None, reference)
 
 
 def _recipient(document: Document, german: bool, groups: Sequence[VatGroup]) -> EParty | None:
     """BG-13, BG-15: where it differs from the buyer, and always for an intra-Community supply (BR-IC-12)."""
     intra = any(group.vat.category is TaxCategory.INTRA_COMMUNITY for group in groups)
-    stated = document.ship_to or (document.buyer if intra else None)
-    recipient = recipient_party(stated) if stated else None
+    stated = (document.ship_to, document.buyer if intra else None)
+    recipient = next((found for party in stated if party and (found := recipient_party(party)).place), None)
     if recipient is None or recipient.place is None:
         return None
     complete = recipient.place.city and recipient.place.postcode
@@ -200,47 +193,19 @@ def _recipient(document: Document, german: bool, groups: Sequence[VatGroup]) -> 
     return recipient if complete or intra or not german else None
 
 
-def _parties(document: Document, profile: Profile) -> tuple[EParty, EParty]:
-    """BG-4 and BG-7. Raises `NotRepresentable` where one cannot be told from others: without a country, and a seller without any number."""
+def _parties(document: Document, profile: Profile, groups: Sequence[VatGroup]) -> tuple[EParty, EParty]:
+    """BG-4 and BG-7, without VAT ids where something is outside the scope of VAT (BR-O-02). Raises `NotRepresentable` where they lack what
+    the profile wants: its rule set may not be at hand to say so."""
+    categories = {group.vat.category for group in groups}
     seller = seller_party(document.seller, profile)
-    if seller.place is None:
-        raise NotRepresentable("the seller's address has no country: EN 16931 wants one (BT-40)")
-    if seller.vat is None and seller.tax_number is None and seller.legal is None:
-        raise NotRepresentable("the seller has neither a VAT id nor a tax number nor a registration: EN 16931 wants one (BR-CO-26)")
     buyer = buyer_party(document.buyer, profile) if document.buyer else None
-    if buyer is None or buyer.place is None:
-        raise NotRepresentable("the buyer's address has no country: EN 16931 wants one (BT-55)")
-    return seller, buyer
-
-
-def _country(party: EParty) -> str | None:
-    return party.place.country if party.place else None
-
-
-def _missing(invoice: Content) -> list[str]:
-    """What Peppol and Germany want beyond the norm, in words: their rule sets may not be at hand to say so."""
-    if invoice.profile not in {Profile.PEPPOL, Profile.XRECHNUNG}:
-        return []
-    wanted: list[tuple[object, str]] = [
-        (invoice.seller.address, "an electronic address of the seller (BT-34)"),
-        (invoice.buyer.address, "an electronic address of the buyer (BT-49)"),
-        (invoice.buyer_reference, "a buyer reference (BT-10)"),
+    needs = [
+        *seller_needs(seller, profile, german=is_german(profile, seller.country, buyer.country if buyer else None)),
+        *sale_needs(seller, categories),
+        *buyer_needs(buyer, seller, profile, categories, _buyer_reference(document, profile)),
     ]
-    if invoice.german:
-        contact, place, destination = invoice.seller.contact, invoice.seller.place, invoice.buyer.place
-        wanted += [
-            (contact and contact.phone, "a telephone number of the seller (BR-DE-6)"),
-            (contact and contact.email, "an e-mail address of the seller (BR-DE-7)"),
-            (place and place.city, "the seller's city (BR-DE-3)"),
-            (place and place.postcode, "the seller's postcode (BR-DE-4)"),
-            (destination and destination.city, "the buyer's city (BR-DE-8)"),
-            (destination and destination.postcode, "the buyer's postcode (BR-DE-9)"),
-        ]
-    return [name for value, name in wanted if not value]
-
-
-def _without_vat_ids(invoice: Content) -> Content:
-    """What is outside the scope of VAT names nobody's VAT id (BR-O-02)."""
-    if all(group.vat.category is not TaxCategory.OUT_OF_SCOPE for group in invoice.groups):
-        return invoice
-    return replace(invoice, seller=replace(invoice.seller, vat=None), buyer=replace(invoice.buyer, vat=None))
+    if needs or buyer is None:
+        raise NotRepresentable(f"{profile} needs {', '.join(need.words for need in needs)}")
+    if TaxCategory.OUT_OF_SCOPE in categories:
+        return replace(seller, vat=None), replace(buyer, vat=None)
+    return seller, buyer

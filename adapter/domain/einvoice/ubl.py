@@ -7,6 +7,7 @@ from adapter.domain.document import Document, Settlement
 from adapter.domain.einvoice.content import Content, VatGroup, content
 from adapter.domain.einvoice.lines import Line
 from adapter.domain.einvoice.parties import EParty, Place
+from adapter.domain.einvoice.payment import Payment
 from adapter.domain.einvoice.profile import Profile, Syntax
 from adapter.domain.einvoice.xml import add, decimal, document_bytes, maybe, number
 from adapter.domain.money import text
@@ -30,10 +31,11 @@ def ubl(document: Document, profile: Profile, settlement: Settlement | None = No
     root = Element(kind, {"xmlns": f"urn:oasis:names:specification:ubl:schema:xsd:{kind}-2", **_COMPONENTS})
     _header(root, invoice, kind)
     _references(root, invoice)
-    _party(add(add(root, "cac:AccountingSupplierParty"), "cac:Party"), invoice.seller)
-    _party(add(add(root, "cac:AccountingCustomerParty"), "cac:Party"), invoice.buyer)
+    _party(add(add(root, "cac:AccountingSupplierParty"), "cac:Party"), invoice, invoice.seller)
+    _party(add(add(root, "cac:AccountingCustomerParty"), "cac:Party"), invoice, invoice.buyer)
     _delivery(root, invoice)
-    _payment(root, invoice, kind)
+    if invoice.payment:
+        _payment(root, invoice, invoice.payment, kind)
     _taxes(root, invoice)
     _totals(root, invoice)
     for line in invoice.lines:
@@ -72,21 +74,24 @@ def _notes(invoice: Content) -> tuple[str, ...]:
 def _references(root: Element, invoice: Content) -> None:
     if invoice.order:
         add(add(root, "cac:OrderReference"), "cbc:ID", invoice.order)
-    if invoice.original:
+    if invoice.preceding:
         reference = add(add(root, "cac:BillingReference"), "cac:InvoiceDocumentReference")
-        add(reference, "cbc:ID", invoice.original.number)
-        add(reference, "cbc:IssueDate", invoice.original.issue_date.isoformat())
+        add(reference, "cbc:ID", invoice.preceding.number)
+        if invoice.preceding.issue_date:
+            add(reference, "cbc:IssueDate", invoice.preceding.issue_date.isoformat())
 
 
-def _party(element: Element, party: EParty) -> None:
+def _party(element: Element, invoice: Content, party: EParty) -> None:
     if party.address:
         add(element, "cbc:EndpointID", party.address.value, schemeID=party.address.scheme)
+    if party.identifier:
+        add(add(element, "cac:PartyIdentification"), "cbc:ID", party.identifier)
     if party.place:
         _place(add(element, "cac:PostalAddress"), party.place)
     if party.vat:
         _tax_scheme(element, party.vat, "VAT")
     if party.tax_number:
-        _tax_scheme(element, party.tax_number, "FC")
+        _tax_scheme(element, party.tax_number, "TAX" if invoice.profile is Profile.PEPPOL else "FC")
     entity = add(element, "cac:PartyLegalEntity")
     add(entity, "cbc:RegistrationName", party.name)
     if party.legal:
@@ -121,8 +126,7 @@ def _delivery(root: Element, invoice: Content) -> None:
         add(add(add(delivery, "cac:DeliveryParty"), "cac:PartyName"), "cbc:Name", invoice.recipient.name)
 
 
-def _payment(root: Element, invoice: Content, kind: str) -> None:
-    payment = invoice.payment
+def _payment(root: Element, invoice: Content, payment: Payment, kind: str) -> None:
     means = add(root, "cac:PaymentMeans")
     add(means, "cbc:PaymentMeansCode", payment.code, name=payment.name)
     if kind == "CreditNote" and invoice.due_date:
