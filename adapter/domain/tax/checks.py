@@ -1,10 +1,10 @@
 """What does not fit together about a document's tax, as findings. Nothing here changes anything; `domain.tax.classify` asks."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 
-from adapter.domain.document import DocumentLine, TaxCategory
+from adapter.domain.document import DocumentLine, TaxCategory, TaxGroup
 from adapter.domain.money import plain
 from adapter.domain.tax.adopt import Finding, Severity
 from adapter.domain.tax.rates import known_rates
@@ -13,6 +13,7 @@ from adapter.domain.tax.territory import Place, place
 from adapter.domain.tax.vat_id import VatIdState, vat_number
 
 _NOWHERE = "where the seller has neither a registration nor uses the One-Stop Shop"
+_ONE_ROUNDING = frozenset({"JP"})
 _NEEDS_VAT_IDS = frozenset({TaxCategory.REVERSE_CHARGE, TaxCategory.INTRA_COMMUNITY})
 
 
@@ -57,6 +58,20 @@ def of_charged(sale: Sale, line: DocumentLine, treatment: Treatment) -> Iterator
         elif treatment.scheme is Scheme.HOME_RATE:
             yield _info(
                 "home_rate_abroad", f"{percent(rate)} of {treatment.country} to a consumer in another member state: below 10,000 EUR a year"
+            )
+
+
+def of_rounding(sale: Sale, groups: Iterable[TaxGroup]) -> Iterator[Finding]:
+    """Where a storefront rounded the tax of each line although the seller's country wants one rounding for each rate of an invoice (Japan,
+    qualified invoices). Up, down or half up is the seller's choice, so that a single rounding is less than one unit away."""
+    if sale.home.country not in _ONE_ROUNDING:
+        return
+    for group in groups:
+        if group.rate and abs(group.tax * (1 + group.rate) - (group.base + group.tax) * group.rate) >= 1 + group.rate:
+            yield _warning(
+                "tax_rounded_per_line",
+                f"the shop's tax of {percent(group.rate)} is no single rounding: {sale.home.country} wants the tax of an invoice"
+                " rounded once for each rate; the document says what was charged: have the shop round by order",
             )
 
 

@@ -89,9 +89,11 @@ def classify(sale: Sale, adopted: Adopted, name: str = TAX_NAME) -> Classified:
         findings.extend(checks.of_triangle(sale))
     if sale.settings.cash_accounting and any(_is_charged(line) for line in lines):
         mentions.append(Mention.CASH_ACCOUNTING)
+    groups = tax_groups(lines)
+    findings.extend(checks.of_rounding(sale, groups))
     return Classified(
         lines=lines,
-        taxes=_coded(tax_groups(lines), kept),
+        taxes=_coded(groups, kept),
         reasons=kept,
         mentions=tuple(dict.fromkeys(mentions)),
         findings=tuple(dict.fromkeys(findings)),

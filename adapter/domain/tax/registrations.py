@@ -7,13 +7,13 @@ from datetime import date
 from adapter.domain.order import TaxId
 from adapter.domain.tax.settings import Registration
 from adapter.domain.tax.territory import EU, place
-from adapter.domain.tax.vat_id import vat_number
+from adapter.domain.tax.vat_id import has_known_form, vat_number
 
 SME_KIND = "eu_sme"
 """The kind of tax id that is a number of the Union's scheme for small enterprises (VAT Directive Art. 284(3))."""
 _SME_NUMBER = re.compile(r"[A-Z]{2}[0-9A-Z]{1,20}-?EX")
 """Country, 1 to 20 letters or digits, hyphen, EX (podatki.gov.pl)."""
-_VAT_WORDS = ("vat", "uid", "gst", "abn")
+_VAT_WORDS = ("vat", "uid", "gst", "abn", "trn")
 _KINDS = {"GB": "gb_vat", "CH": "ch_uid", "LI": "ch_uid", "NO": "no_vat", "AU": "au_abn", "NZ": "nz_gst", "IN": "in_gst"}
 
 
@@ -30,13 +30,15 @@ def is_vat_kind(kind: str) -> bool:
 def numbers_in_force(tax_ids: Iterable[TaxId], registrations: Iterable[Registration], country: str | None, on: date) -> dict[str, str]:
     """The seller's VAT and GST numbers on a day, by the country that gave them (XI, IC and EA apart); a registration before a tax id.
 
-    `country` is the seller's, for a number without a prefix.
+    `country` is the seller's, for a number without a prefix; where it is not known how its numbers are formed, what is said to be one is.
     """
     found = {tax_country(each.country): each.number for each in registrations if each.covers(on)}
     for tax_id in tax_ids:
         number = vat_number(tax_id.value, country) if is_vat_kind(tax_id.kind) else None
         if number is not None:
             found.setdefault(tax_country(number.country), str(number))
+        elif country is not None and is_vat_kind(tax_id.kind) and not has_known_form(place(country).country):
+            found.setdefault(tax_country(country), tax_id.value)
     return found
 
 

@@ -1,7 +1,7 @@
 """What a legal invoice needs: told when an entity is configured, and again for each document.
 
 Fields of a full invoice after VAT Directive Art. 226, of a simplified one after Art. 226b (with the states' limits), the United Kingdom's
-VAT Regulations 1995 reg. 14 and 16A, the Swiss MWSTG Art. 26, and the Australian GST Act s. 29-70. Limits marked with K are general
+VAT Regulations 1995 reg. 14 and 16A, the Swiss MWSTG Art. 26, and the Australian GST Act s. 29-70. What is marked with K is general
 knowledge.
 """
 
@@ -14,9 +14,11 @@ from adapter.domain.entity import Entity
 from adapter.domain.money import to_minor
 from adapter.domain.order import Address
 from adapter.domain.tax.adopt import Finding, Severity
+from adapter.domain.tax.registrations import SME_KIND, is_sme_number, is_vat_kind
+from adapter.domain.tax.settings import Rounding
 from adapter.domain.tax.supply import SALES_TAX
 from adapter.domain.tax.territory import EU, place
-from adapter.domain.tax.vat_id import first_vat_number, vat_number, vat_prefix
+from adapter.domain.tax.vat_id import first_vat_number, has_known_form, vat_number, vat_prefix
 
 _NO_POSTCODES = frozenset({"AE", "HK", "IE", "QA"})
 """Countries where an address is complete without a postcode."""
@@ -38,16 +40,25 @@ _SIMPLIFIED = {
     "AT": Limit("EUR", Decimal(400)),
     "AU": Limit("AUD", Decimal("999.99")),
     "CA": Limit("CAD", Decimal("499.99")),
+    "AE": Limit("AED", Decimal(10_000)),
     "CH": Limit("CHF", Decimal(400)),
     "DE": Limit("EUR", Decimal(250)),
     "ES": Limit("EUR", Decimal(400)),
     "FR": Limit("EUR", Decimal(150)),
     "GB": Limit("GBP", Decimal(250)),
+    "IN": Limit("INR", Decimal("49999.99")),
     "IT": Limit("EUR", Decimal(400)),
+    "NZ": Limit("NZD", Decimal(1_000)),
     "PL": Limit("PLN", Decimal(450)),
     "SE": Limit("SEK", Decimal(4_000)),
 }
-"""DE, AT, ES, FR, IT, PL, SE: the states' use of Art. 238 (K); elsewhere in the Union 100 EUR (Art. 220a). CA: K."""
+"""DE, AT, ES, FR, IT, PL, SE: the states' use of Art. 238 (K); elsewhere in the Union 100 EUR (Art. 220a). AE, CA, IN, NZ: K."""
+_NAME_SUFFICES = frozenset({"AU", "CA", "JP", "NZ"})
+"""Countries whose full invoice tells who the buyer is, and not where (AU: identity or ABN, GST Act s. 29-70; CA, JP, NZ: K)."""
+_LONGEST_NUMBER = {"IN": 16}
+"""CGST Rules, rule 46 (K)."""
+_SECOND_LANGUAGES = {"AE": "ar"}
+"""Countries whose tax invoices also speak this language (K)."""
 
 
 class Titles(NamedTuple):
@@ -98,27 +109,44 @@ def _of_entity(entity: Entity) -> Iterator[Finding]:
     country = entity.address.country
     if country is None:
         return
+    yield from _of_numbers(entity, country)
+    yield from _of_settings(entity, country)
+
+
+def _of_numbers(entity: Entity, country: str) -> Iterator[Finding]:
     number = first_vat_number(entity.tax_ids, country)
-    if number is None and country not in SALES_TAX:
+    unproven = any(is_vat_kind(tax_id.kind) for tax_id in entity.tax_ids) and not has_known_form(place(country).country)
+    if number is None and not unproven and country not in SALES_TAX:
         named = _NUMBER_NAMES.get(country, "VAT number")
         if not entity.tax.small_business:
             yield _error("seller_vat_id_missing", f"tax_ids: add the seller's {named}; documents that charge or exempt tax need it")
         elif not entity.tax_ids:
             yield _error("seller_tax_id_missing", "tax_ids: add the seller's tax number; documents of small enterprises need one as well")
     for index, tax_id in enumerate(entity.tax_ids):
-        if tax_id.kind in _KINDS_OF_VAT and vat_number(tax_id.value, country) is None:
+        if tax_id.kind == SME_KIND and not is_sme_number(tax_id.value):
+            yield _warning("tax_id_malformed", f"tax_ids[{index}]: a number of the Union's scheme for small enterprises ends with -EX")
+        if tax_id.kind in _KINDS_OF_VAT and vat_number(tax_id.value, country) is None and not unproven:
             yield _warning("tax_id_malformed", f"tax_ids[{index}]: the {tax_id.kind} is not well formed: compare it with the registration")
     if number is not None and country in EU and number.prefix != vat_prefix(place(country).country):
         yield _warning("tax_id_of_other_country", f"tax_ids: the VAT number is of {number.prefix}, the address in {country}")
     for index, registration in enumerate(entity.tax.registrations):
-        if vat_number(registration.number, registration.country) is None:
+        issuer = place(registration.country).country
+        if vat_number(registration.number, issuer) is None and has_known_form(issuer):
             yield _warning(
                 "registration_malformed", f"tax.registrations[{index}]: the number for {registration.country} is not well formed"
             )
+
+
+def _of_settings(entity: Entity, country: str) -> Iterator[Finding]:
     if entity.tax.oss is not None and place(entity.tax.oss).country not in EU:
         yield _error("oss_no_member_state", f"tax.oss: {entity.tax.oss} is no member state of the European Union")
     if entity.tax.small_business and (entity.tax.oss or entity.tax.ioss):
         yield _warning("small_business_with_oss", "tax: a small enterprise charges no VAT, also not through the One-Stop Shop: check both")
+    if country == "JP" and entity.tax.rounds(country) is not Rounding.GROUP:
+        yield _warning("rounding_per_line", "tax.rounding: Japan wants the tax of an invoice rounded once for each rate: leave it out")
+    wanted = _SECOND_LANGUAGES.get(country)
+    if wanted and wanted not in {tag.partition("-")[0] for tag in (entity.language, entity.second_language or "")}:
+        yield _info("language_wanted", f'second_language: invoices in {country} also speak {wanted!r}: set second_language = "{wanted}"')
     if entity.time_zone == "UTC":
         yield _info("time_zone_default", "time_zone: days and years are decided in UTC: name the seller's zone, such as Europe/Berlin")
 
@@ -133,6 +161,9 @@ def _of_document(document: Document) -> Iterator[Finding]:
         yield _warning("seller_not_registered", "seller.tax_ids: tax is given back, but the seller has no VAT or GST number")
     if not any(character.isdigit() for character in document.number):
         yield _warning("number_without_digit", "number: has no digit; some authorities refuse it")
+    longest = _LONGEST_NUMBER.get(country or "")
+    if longest and len(document.number) > longest:
+        yield _warning("number_too_long", f"number: has {len(document.number)} characters; {country} takes at most {longest}")
     if any(tax.rate is None and tax.tax for tax in document.taxes) and country not in SALES_TAX:
         yield _warning("rate_missing", "taxes: the order states a tax without its rate, which an invoice must show (Art. 226(9))")
     untaxed = [group for group in document.taxes if not group.tax and group.category not in {TaxCategory.STANDARD, TaxCategory.ZERO}]
@@ -140,23 +171,27 @@ def _of_document(document: Document) -> Iterator[Finding]:
         yield _error("exemption_missing", "taxes: no tax is charged and no reason is named (Art. 226(11))")
     if country in SALES_TAX or _is_simplified(document, country):
         return
-    yield from _of_buyer(document)
+    yield from _of_buyer(document, name_suffices=country in _NAME_SUFFICES)
 
 
-def _of_buyer(document: Document) -> Iterator[Finding]:
+def _of_buyer(document: Document, *, name_suffices: bool) -> Iterator[Finding]:
     buyer = document.buyer
     business = buyer is not None and (buyer.company is not None or bool(buyer.tax_ids))
     finding = _error if business else _info
     if buyer is None:
         yield _info("buyer_missing", "buyer: a full invoice names the buyer; a consumer needs none")
-    elif not _is_complete(buyer):
+    elif not name_suffices and not _is_complete(buyer):
         yield finding("buyer_address_missing", "buyer.address: a full invoice has the buyer's street, city and country (Art. 226(5))")
 
 
 def _is_simplified(document: Document, country: str | None) -> bool:
-    """Whether a document may be simplified: small enough in its country's currency, and no sale that always needs a full one (Art. 220a(2),
-    238(3)). In another currency it never counts as small."""
+    """Whether a document may be simplified: small enough in its country's currency, and no sale that always needs a full one: to another
+    member state (Art. 33, 138), or taxed by the buyer (Art. 220a(2), 238(3)). In another currency it never counts as small."""
     if any(group.category in {TaxCategory.INTRA_COMMUNITY, TaxCategory.REVERSE_CHARGE} for group in document.taxes):
+        return False
+    recipient = document.ship_to or document.buyer
+    there = _country(recipient.address) if recipient else None
+    if country in EU and there in EU and there != country:
         return False
     limit = _SIMPLIFIED.get(country or "", Limit("EUR", Decimal(100)) if country in EU else None)
     if limit is None or document.currency != limit.currency:

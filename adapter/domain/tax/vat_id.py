@@ -3,10 +3,11 @@
 Form and check digits are python-stdnum's. Being well formed says nothing about being registered: that only a register says (`VatIdCheck`).
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import AwareDatetime
 from stdnum.exceptions import ValidationError
@@ -16,12 +17,19 @@ from adapter.domain.frozen import Frozen
 from adapter.domain.order import Name, Party, TaxId
 from adapter.domain.tax.territory import EU
 
+if TYPE_CHECKING:
+    from stdnum.util import NumberValidationModule
+
 _PREFIXES = {"GR": "EL"}
 """ISO 3166-1 code to the prefix of VAT numbers where they differ (Directive 2006/112/EC Art. 215)."""
 _COUNTRIES = {"EL": "GR"}
 _MODULES = {"XI": "gb", "IM": "gb", "MC": "fr", "IN": "in_", "IS": "is_"}
 """Whose rules of form apply where it is not the prefix's own country: Northern Ireland and the Isle of Man number like the United Kingdom,
 Monaco like France."""
+_INDIVIDUAL = re.compile(r"T\d{13}")
+"""A Japanese registration number: a company's holds its corporate number, whose check digit is known, an individual's does not."""
+_UNKNOWN_FORM = frozenset({"SG"})
+"""Countries of which python-stdnum has another number than the one of GST."""
 _REGISTERS = {"GB": "hmrc", "CH": "uid", "LI": "uid", "NO": "brreg", "AU": "abr"}
 VIES = frozenset(_PREFIXES.get(country, country) for country in EU) | {"XI"}
 """The prefixes that VIES answers for."""
@@ -88,6 +96,11 @@ def vat_number(value: str, country: str | None = None) -> VatNumber | None:
     return _validated(country.upper(), text) if country else None
 
 
+def has_known_form(country: str) -> bool:
+    """Whether it is known here how a country's VAT numbers are formed."""
+    return _module(_COUNTRIES.get(country, country)) is not None
+
+
 def vat_prefix(country: str) -> str:
     """How the VAT numbers of a country begin: EL for GR, else its ISO 3166-1 code."""
     return _PREFIXES.get(country, country)
@@ -113,14 +126,20 @@ def wait_until(check: VatIdCheck, first_asked: datetime, hours: int) -> datetime
     return first_asked + timedelta(hours=hours) if check.state is VatIdState.UNAVAILABLE and hours else None
 
 
+def _module(iso: str) -> "NumberValidationModule | None":
+    return None if iso in _UNKNOWN_FORM else get_cc_module(_MODULES.get(iso, iso.lower()), "vat")
+
+
 def _validated(country: str, rest: str) -> VatNumber | None:
     prefix = vat_prefix(country)
     iso = _COUNTRIES.get(prefix, prefix)
     if not iso.isascii() or not iso.isalpha():
         return None
-    module = get_cc_module(_MODULES.get(iso, iso.lower()), "vat")
+    module = _module(iso)
     if module is None:
         return None
+    if iso == "JP" and _INDIVIDUAL.fullmatch(rest):
+        return VatNumber(prefix, rest[1:])
     body = rest[1:] if iso == "JP" and rest.startswith("T") else rest
     try:
         number = module.validate(body)

@@ -245,6 +245,25 @@ def test_what_was_charged_wrongly_is_said(basket: Any, entity: Entity, severity:
     assert result.lines == adopt(basket).lines
 
 
+@pytest.mark.parametrize(
+    ("taxes", "code"),
+    [
+        (("9", "9", "9"), []),
+        (("9", "9", "8"), []),
+        (("9", "8", "8"), ["tax_rounded_per_line"]),
+        (("10", "9", "9"), ["tax_rounded_per_line"]),
+    ],
+)
+def test_a_storefront_that_rounds_each_line_is_told_what_japan_wants(taxes: tuple[str, ...], code: list[str]) -> None:
+    """Of 294 yen with 10 % in them 26.73 are tax: 26 or 27 is one rounding, 25 or 28 is several. What was charged stays."""
+    lines = [line(f"line-{index}", "98", tax("0.10", amount)) for index, amount in enumerate(taxes)]
+    basket = order("294", str(sum(map(int, taxes))), *lines, currency="JPY", buyer=buyer("JP"))
+    result = classified(basket, seller("JP", number="T8010401050387"))
+    assert codes(result) == code
+    assert sum(group.tax for group in result.taxes) == sum(map(int, taxes))
+    assert "tax_rounded_per_line" not in codes(classified(basket, seller("AU", number="51824753556")))
+
+
 def test_a_rate_is_judged_on_its_day() -> None:
     assert codes(classified(taxed(buyer("DE"), "16"), seller("DE"), on=date(2020, 10, 1))) == []
     assert codes(classified(taxed(buyer("DE"), "19"), seller("DE"), on=date(2020, 10, 1))) == ["rate_unknown"]

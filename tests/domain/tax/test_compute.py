@@ -6,14 +6,16 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from adapter.domain.order import Order
+from adapter.domain.phrases import in_english
 from adapter.domain.tax.adopt import adopt
 from adapter.domain.tax.compute import compute, rules_for
-from adapter.domain.tax.settings import Rounding, TaxRule
+from adapter.domain.tax.settings import Rounding, TaxRule, TaxRuleKind
+from adapter.domain.tax.taxing import taxed
 from adapter.errors import Held
 from tests.domain.baskets import line, order
 from tests.domain.sales import buyer, facts, seller
@@ -211,6 +213,26 @@ def test_vat_on_the_day_and_on_top_of_own_taxes() -> None:
     assert rules_for(facts(basket, unregistered), [one.kind for one in basket.lines]) == ()
 
 
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("includes", [True, False])
+def test_an_amount_per_order_is_whole_however_many_lines_share_it(rounding: Rounding, includes: bool) -> None:
+    lines = [line(f"line-{index}", "10.00") for index in range(3)]
+    result = computed(plain("30.00", *lines, includes=includes), fixed("Stamp duty", "1.00", "per_order"), rounding=rounding)
+    assert sorted(amount for one in taxes(result) for _, amount in one) == [Decimal("0.33"), Decimal("0.33"), Decimal("0.34")]
+    assert (result.totals.tax, adopt(result).totals.tax) == (Decimal("1.00"), 100)
+
+
+@pytest.mark.parametrize(("country", "settings", "tax"), [("JP", {}, 26), ("JP", {"rounding": "line"}, 27), ("AU", {}, 27)])
+def test_japan_rounds_once_for_each_rate(country: str, settings: dict[str, Any], tax: int) -> None:
+    """Three lines of 97 yen with 8.82 each in them: 26.45 in all, but 9 by line."""
+    lines = [line(f"line-{index}", "97") for index in range(3)]
+    number = {"JP": "T8010401050387", "AU": "51824753556"}[country]
+    rules = [{"name": "Tax", "rate": "0.10"}]
+    entity = seller(country, number=number, rules=rules, **settings)
+    basket = order("291", "0", *lines, currency="JPY", buyer=buyer(country), tax_given_by="nobody")
+    assert taxed(basket, facts(basket, entity), language="en", translate=in_english).totals.tax == tax
+
+
 AMOUNTS = st.decimals(min_value=Decimal("1.00"), max_value=Decimal("9999.99"), places=2)
 RATES = st.decimals(min_value=0, max_value=Decimal("0.4"), places=4)
 
@@ -239,6 +261,37 @@ def test_what_is_computed_is_adopted_to_the_cent(case: tuple[Order, list[TaxRule
     else:
         assert adopted.totals.net == basket.totals.total * 100
         assert result.totals.total == basket.totals.total + result.totals.tax
+
+
+@given(computations())
+def test_fixed_amounts_come_to_what_they_are(case: tuple[Order, list[TaxRule], Rounding]) -> None:
+    """Per order the amount once, per unit as often as there are units: to the cent, wherever it is rounded."""
+    basket, rules, rounding = case
+    result = computed(basket, *rules, rounding=rounding)
+    for each in (each for each in rules if each.amount is not None):
+        times = 1 if each.kind is TaxRuleKind.PER_ORDER else sum(one.quantity for one in basket.lines)
+        bore = sum((tax.amount for one in result.lines for tax in one.taxes if tax.name == each.name), Decimal(0))
+        assert bore == times * each.amount
+
+
+@given(computations())
+def test_inclusive_and_exclusive_agree(case: tuple[Order, list[TaxRule], Rounding]) -> None:
+    """What is added to a net price is found again in the gross one, within half a cent for each tax and line."""
+    basket, rules, _ = case
+    assume(all(each.kind is not TaxRuleKind.PER_ORDER for each in rules))
+    net = basket.model_copy(update={"prices_include_tax": False})
+    added = computed(net, *rules)
+    grossed = tuple(
+        one.model_copy(update={"amount": one.amount + sum((tax.amount for tax in other.taxes), Decimal(0)), "taxes": ()})
+        for one, other in zip(net.lines, added.lines, strict=True)
+    )
+    total = sum((one.amount for one in grossed), Decimal(0))
+    totals = net.totals.model_copy(update={"total": total})
+    gross = net.model_copy(update={"lines": grossed, "totals": totals, "prices_include_tax": True})
+    found = computed(gross, *rules)
+    for one, other in zip(added.lines, found.lines, strict=True):
+        for tax, again in zip(one.taxes, other.taxes, strict=True):
+            assert abs(tax.amount - again.amount) <= Decimal("0.01") * (1 + len(rules))
 
 
 @given(computations())

@@ -8,6 +8,7 @@ import pytest
 from adapter.domain.document import Document, DocumentKind, Mode
 from adapter.domain.entity import Entity
 from adapter.domain.issue import draft_invoice
+from adapter.domain.order import Address
 from adapter.domain.tax.adopt import Severity
 from adapter.domain.tax.duties import NO_DUTY, TABLE, Audience, DutyKind, clearance, coming
 from adapter.domain.tax.requirements import missing, missing_on, title, titles
@@ -63,6 +64,10 @@ def test_what_is_missing_is_told_when_the_entity_is_configured(changes: dict[str
         ({"tax_ids": [{"kind": "eu_vat", "value": "ATU13585627"}]}, "tax_id_of_other_country"),
         ({"tax": {"registrations": [{"country": "AT", "number": "ATU1"}]}}, "registration_malformed"),
         ({"tax": {"small_business": True, "oss": "DE"}}, "small_business_with_oss"),
+        (
+            {"tax_ids": [{"kind": "eu_vat", "value": "DE136695976"}, {"kind": "eu_sme", "value": "DE136695976"}]},
+            "tax_id_malformed",
+        ),
         ({"time_zone": "UTC"}, "time_zone_default"),
     ],
 )
@@ -76,8 +81,40 @@ def test_other_countries_name_their_number() -> None:
     assert "ABN" in missing(entity(tax_ids=[], address={**address, "country": "AU"}))[0].message
     assert missing(entity(tax_ids=[], address={**address, "country": "US"})) == ()
     assert missing(entity(tax_ids=[{"kind": "abn", "value": "83914571673"}], address={**address, "country": "AU"})) == ()
+    emirates = {**address, "country": "AE"}
+    trn = [{"kind": "ae_trn", "value": "100123456700003"}]
+    assert found(missing(entity(tax_ids=trn, address=emirates, second_language="ar"))) == []
+    assert found(missing(entity(tax_ids=trn, address=emirates))) == ["language_wanted"]
+    assert found(missing(entity(tax_ids=[], address=emirates, language="ar-AE"))) == ["seller_vat_id_missing"]
     small = {"tax_ids": [{"kind": "de_tax_number", "value": "12/345/67890"}], "tax": {"small_business": True}}
     assert missing(entity(**small)) == ()
+
+
+def test_what_japan_wants() -> None:
+    """A registration number, a company's or an individual's, and one rounding for each rate."""
+    address = {"street": "1-1", "postcode": "100-0001", "city": "Tokyo", "country": "JP"}
+    for number in ("T8010401050387", "T1234567890123"):
+        assert missing(entity(tax_ids=[{"kind": "vat", "value": number}], address=address)) == ()
+    assert (
+        "registration number (T and 13 digits)" in missing(entity(tax_ids=[{"kind": "vat", "value": "T123"}], address=address))[0].message
+    )
+    registered = {"tax_ids": [{"kind": "vat", "value": "T8010401050387"}], "address": address}
+    assert found(missing(entity(**registered, tax={"rounding": "line"}))) == ["rounding_per_line"]
+    assert found(missing(entity(**registered, tax={"rounding": "group"}))) == []
+
+
+@pytest.mark.parametrize(
+    ("country", "value", "sound"),
+    [
+        ("CH", "CHE-100.155.212", False), ("CH", "CHE-100.155.212 MWST", True), ("CH", "CHE-100.155.212 TVA", True),
+        ("NO", "NO 974 760 673", False), ("NO", "NO 974 760 673 MVA", True), ("AU", "51824753556", True), ("NZ", "49091850", True),
+        ("CA", "123456782RT0001", True), ("IN", "27AAPFU0939F1ZV", True), ("IN", "27AAPFU0939F1ZX", False), ("GB", "GB980780684", True),
+    ],
+)  # fmt: skip
+def test_the_number_that_each_country_wants(country: str, value: str, sound: bool) -> None:
+    address = {"street": "Street 1", "postcode": "1000", "city": "Town", "country": country}
+    findings = missing(entity(tax_ids=[{"kind": "vat", "value": value}], address=address))
+    assert ("seller_vat_id_missing" not in errors(findings)) is sound
 
 
 def test_a_complete_document_lacks_nothing() -> None:
@@ -97,7 +134,9 @@ def test_a_business_needs_a_full_address_and_a_consumer_does_not() -> None:
     [
         ("DE", "EUR", 25000, True), ("DE", "EUR", 25001, False), ("FR", "EUR", 15001, False), ("NL", "EUR", 10000, True),
         ("NL", "EUR", 10001, False), ("SE", "SEK", 400000, True), ("SE", "EUR", 100, False), ("GB", "GBP", 25000, True),
-        ("CH", "CHF", 40000, True), ("AU", "AUD", 99999, True), ("AU", "AUD", 100000, False), ("BR", "BRL", 1, False),
+        ("CH", "CHF", 40000, True), ("CH", "CHF", 40001, False), ("AT", "EUR", 40000, True), ("ES", "EUR", 40001, False),
+        ("IT", "EUR", 40000, True), ("PL", "PLN", 45001, False), ("GB", "GBP", 25001, False), ("AE", "AED", 1000001, False),
+        ("IN", "INR", 4999999, True), ("IN", "INR", 5000000, False), ("NO", "NOK", 100, False), ("BR", "BRL", 1, False),
     ],
 )  # fmt: skip
 def test_small_documents_may_be_simplified(country: str, currency: str, gross: int, simplified: bool) -> None:
@@ -106,6 +145,35 @@ def test_small_documents_may_be_simplified(country: str, currency: str, gross: i
     basket = order(total, "0.01", line("a", total, tax("0.19", "0.01")), currency=currency, buyer=to)
     of = seller(country).model_copy(update={"tax_ids": COMPLETE.tax_ids})
     assert ("buyer_address_missing" in errors(missing_on(document(basket, of)))) is not simplified
+
+
+@pytest.mark.parametrize("country", ["AU", "CA", "JP", "NZ"])
+def test_some_countries_want_the_buyer_s_name_and_no_address(country: str) -> None:
+    to = {"name": "Ada", "company": "Ada Example", "address": {"country": country}}
+    currency = {"AU": "AUD", "CA": "CAD", "JP": "JPY", "NZ": "NZD"}[country]
+    basket = order("200000", "1", line("a", "200000", tax("0.1", "1")), currency=currency, buyer=to)
+    of = seller(country).model_copy(update={"tax_ids": COMPLETE.tax_ids})
+    assert found(missing_on(document(basket, of))) == []
+    assert found(missing_on(document(basket, of, buyer=None))) == ["buyer_missing"]
+
+
+def test_what_goes_to_another_member_state_is_never_simplified() -> None:
+    """Art. 33: a distance sale of 10 euro needs the buyer where an invoice is made at all."""
+    at_home, abroad = (
+        order("10.00", "0.10", line("a", "10.00", tax("0.19", "0.10")), buyer={"name": "Ada", "address": {"country": country}})
+        for country in ("DE", "FR")
+    )
+    assert found(missing_on(document(at_home))) == []
+    assert found(missing_on(document(abroad))) == ["buyer_address_missing"]
+    sent = at_home.model_copy(update={"ship_to": abroad.buyer})
+    assert found(missing_on(document(sent))) == ["buyer_address_missing"]
+
+
+def test_numbers_that_india_would_refuse() -> None:
+    indian = document().seller.model_copy(update={"address": Address(street="1 Kiln Way", city="Pune", postcode="411001", country="IN")})
+    assert found(missing_on(document(number="INV-2026-0000001", seller=indian))) == []
+    assert "number_too_long" in found(missing_on(document(number="INV-2026-00000001", seller=indian)))
+    assert missing_on(document(number="INV-2026-00000001")) == ()
 
 
 def test_what_a_document_lacks_in_itself() -> None:
@@ -118,6 +186,13 @@ def test_what_a_document_lacks_in_itself() -> None:
 def test_titles_by_country() -> None:
     assert title(document()) == "Invoice"
     assert title(document(kind=DocumentKind.CREDIT_NOTE)) == "Credit note"
+    named = {country: (titles(country).invoice, titles(country).credit_note, titles(country).tax) for country in ("GB", "CH", "NO", "NZ")}
+    assert set(named.values()) == {("Invoice", "Credit note", "VAT"), ("Invoice", "Credit note", "GST")}
+    assert named["NZ"][2] == "GST"
+    assert titles("IN") == titles("SG") == ("Tax invoice", "Credit note", "GST")
+    assert titles("AE").invoice == "Tax invoice"
+    assert titles("JP") == ("Invoice", "Credit note", "Consumption tax")
+    assert titles("CA") == ("Invoice", "Credit note", "GST/HST")
     assert (titles("AU").invoice, titles("AU").credit_note, titles("AU").tax) == ("Tax invoice", "Adjustment note", "GST")
     assert titles("AU", taxed=False).invoice == "Invoice"
     assert titles("US").credit_note == "Credit memo"

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from adapter.domain.entity import Entity
+from adapter.domain.issue import draft_invoice
 from adapter.domain.phrases import in_english
 from adapter.domain.tax.adopt import Severity
 from adapter.domain.tax.advice import advice
@@ -13,6 +15,7 @@ from adapter.domain.tax.supply import sale
 from adapter.domain.tax.taxing import taxed
 from tests.domain.baskets import line, order
 from tests.domain.sales import NUMBERS, ON, buyer, seller
+from tests.domain.sales import taxed as taxed_at
 
 REGISTERED = {"registrations": [{"country": "DE", "number": NUMBERS["DE"]}]}
 
@@ -70,3 +73,28 @@ def test_a_seller_is_told_what_its_country_wants() -> None:
     assert [finding.code for finding in advice(seller("DE", number="DE1"), ON) if finding.severity is Severity.ERROR] == [
         "seller_vat_id_missing"
     ]
+
+
+@pytest.mark.parametrize(
+    ("country", "zone", "placed_at", "rate", "known"),
+    [
+        ("FI", "Europe/Helsinki", "2025-12-31T21:59:59Z", "14", True),
+        ("FI", "Europe/Helsinki", "2025-12-31T22:00:00Z", "14", False),
+        ("FI", "Europe/Helsinki", "2024-08-31T21:00:00Z", "24", False),
+        ("EE", "Europe/Tallinn", "2025-06-30T20:59:59Z", "22", True),
+        ("EE", "Europe/Tallinn", "2025-06-30T21:00:00Z", "24", True),
+        ("RO", "Europe/Bucharest", "2025-07-31T20:59:59Z", "19", True),
+        ("RO", "Europe/Bucharest", "2025-07-31T21:00:00Z", "19", False),
+        ("DE", "Europe/Berlin", "2020-12-31T22:59:59Z", "16", True),
+        ("DE", "Europe/Berlin", "2020-12-31T23:00:00Z", "16", False),
+        ("CH", "Europe/Zurich", "2023-12-31T23:00:00Z", "8", False),
+    ],
+)
+def test_a_rate_changes_at_midnight_of_the_seller(country: str, zone: str, placed_at: str, rate: str, known: bool) -> None:
+    entity = Entity.model_validate({**seller(country, number=_NUMBERS.get(country)).model_dump(), "time_zone": zone})
+    basket = taxed_at(buyer(country), rate, placed_at=placed_at)
+    _, findings = draft_invoice(basket, entity, "shop-1", number="INV-1", issue_date=ON)
+    assert ("rate_unknown" not in {finding.code for finding in findings}) is known
+
+
+_NUMBERS = {"FI": "FI20774740", "EE": "EE100931558", "RO": "RO18547290", "CH": "CHE-100.155.212 MWST"}
