@@ -4,7 +4,8 @@ import re
 import shutil
 import subprocess
 import unicodedata
-from functools import cache
+from bisect import bisect_right
+from functools import cache, lru_cache
 
 from adapter.domain.document import Document
 from adapter.domain.tax.adopt import Finding, Severity
@@ -13,6 +14,9 @@ from adapter.domain.text import printable
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """What shapes or separates its neighbours and is never drawn itself, beside the format characters (Default_Ignorable_Code_Point)."""
 
+_SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
+_NOTHING = re.compile("(?!)")
+
 
 def installed_families() -> frozenset[str]:
     """The typefaces that fontconfig knows; empty where it is missing."""
@@ -20,15 +24,20 @@ def installed_families() -> frozenset[str]:
 
 
 @cache
-def _drawn() -> bytes | None:
-    """A flag for each code point: whether some installed font has a glyph for it; None where fontconfig cannot say."""
-    flags = bytearray(0x110000)
-    for line in _listed("%{charset}\n"):
-        for span in line.split():
-            first, _, last = span.partition("-")
-            start, end = int(first, 16), int(last or first, 16)
-            flags[start : end + 1] = b"\1" * (end + 1 - start)
-    return bytes(flags) if any(flags) else None
+def _spans() -> tuple[tuple[list[int], list[int]], ...]:
+    """The code points of every installed font: where its spans begin, and where they end. Empty where fontconfig cannot say."""
+    fonts = [[span.partition("-") for span in line.split()] for line in dict.fromkeys(_listed("%{charset}\n"))]
+    return tuple(([int(first, 16) for first, _, _ in font], [int(last or first, 16) for first, _, last in font]) for font in fonts if font)
+
+
+@lru_cache(10_000)
+def _fonts_with(character: str) -> int:
+    """The fonts that have a character, a bit for each."""
+    code, found = ord(character), 0
+    for number, (starts, ends) in enumerate(_spans()):
+        at = bisect_right(starts, code) - 1
+        found |= (at >= 0 and code <= ends[at]) << number
+    return found
 
 
 def _listed(fields: str) -> list[str]:
@@ -44,23 +53,60 @@ def _listed(fields: str) -> list[str]:
 
 def missing(text: str) -> list[str]:
     """The characters of a text that no installed font can draw, in order of their code points."""
-    drawn = _drawn()
-    if drawn is None or text.isascii():
+    if text.isascii() or not _spans():
         return []
-    return [character for character in sorted(set(text)) if not drawn[ord(character)] and not _ignorable(character)]
+    return [character for character in sorted(set(text)) if not _fonts_with(character) and not _ignorable(character)]
+
+
+def unjoined(text: str) -> list[str]:
+    """Letters with the marks on them that no installed font has together. Chromium sets both in one font, and draws boxes without it."""
+    return sorted({found for found in _marked(text).findall(text) if _joined(found) != found})
 
 
 def shown(text: str) -> str:
-    """The text with `[U+12345]` in place of each character that no installed font can draw."""
-    return text.translate({ord(character): f"[U+{ord(character):04X}]" for character in missing(text)})
+    """The text with `[U+12345]` in place of each character that no installed font can draw, by itself or on the letter that it is on."""
+    text = text.translate({ord(character): _named(character) for character in missing(text)})
+    return _marked(text).sub(lambda found: _joined(found[0]), text)
+
+
+def _marked(text: str) -> re.Pattern[str]:
+    """What finds each of the text's letters that has marks on it, with them."""
+    marks = "" if text.isascii() or not _spans() else "".join(filter(_is_mark, set(text)))
+    return re.compile(f"[^{marks}][{marks}]+") if marks else _NOTHING
+
+
+def _is_mark(character: str) -> bool:
+    return (unicodedata.category(character) in {"Mn", "Mc", "Me"} and not _ignorable(character)) or character in _SKIN_TONES
+
+
+def _joined(marked: str) -> str:
+    """The letter and its marks, each mark that no font has with what is before it as its code point."""
+    letter = marked[0]
+    # An element's start and what is not drawn are no letter that a mark could be on.
+    fonts = -1 if letter == ">" or letter.isspace() or _ignorable(letter) else _fonts_with(letter)
+    out = letter
+    for mark in marked[1:]:
+        if fonts & _fonts_with(mark):
+            fonts &= _fonts_with(mark)
+            out += mark
+        else:
+            fonts = _fonts_with("]")
+            out += _named(mark)
+    return out
+
+
+def _named(character: str) -> str:
+    return f"[U+{ord(character):04X}]"
 
 
 def coverage_findings(document: Document) -> list[Finding]:
     """A warning where something in a document cannot be drawn on this machine."""
-    lacking = missing(printable(document.canonical()))
+    text = printable(document.canonical())
+    lacking = [*missing(text), *unjoined(text)]
     if not lacking:
         return []
-    named = ", ".join(f"U+{ord(character):04X}" for character in lacking[:10]) + (" …" if len(lacking) > 10 else "")
+    named = ", ".join(" with ".join(f"U+{ord(each):04X}" for each in characters) for characters in lacking[:10])
+    named += " …" if len(lacking) > 10 else ""
     told = f"no installed font has {named}: shown as code points in brackets; install a font that has them"
     return [Finding(severity=Severity.WARNING, code="text_not_drawable", message=told)]
 

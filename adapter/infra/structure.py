@@ -10,7 +10,7 @@ from typing import TypeGuard
 
 from pikepdf import Array, Dictionary, Name, Object, Pdf, String
 
-from adapter.infra.glyphs import glyph_widths, with_joined_strings
+from adapter.infra.glyphs import glyph_widths, with_joined_strings, without_boxes
 
 _MERGED = frozenset({"/TD", "/TH", "/P", "/H1", "/H2", "/H3", "/Link", "/Span", "/LBody", "/Lbl", "/Figure", "/NonStruct"})
 """Elements that take over the content of the wrappers in them."""
@@ -45,13 +45,13 @@ def slim_structure(document: Pdf) -> None:
 
 
 def rewrite_pages(document: Pdf) -> None:
-    """Mark everything that is painted outside of marked content as an artifact, decoration that readers skip, and join the strings."""
+    """Mark everything that is painted outside of marked content as an artifact, decoration that readers skip; join strings, drop boxes."""
     for page in document.pages:
         widths = glyph_widths(page.obj)
         contents = page.get("/Contents")
         for stream in contents if isinstance(contents, Array) else [contents]:
             if stream is not None:
-                stream.write(with_artifacts(with_joined_strings(stream.read_bytes(), widths)))
+                stream.write(with_artifacts(without_boxes(with_joined_strings(stream.read_bytes(), widths), widths)))
 
 
 def describe_links(document: Pdf) -> None:

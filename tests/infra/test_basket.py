@@ -107,6 +107,7 @@ CASES = {
     "SVG logo, terms": ({"seller": SELLER.model_copy(update={"terms": "Goods remain ours until they are paid. " * 60})}, "SVG"),
     "credit note": ({"kind": "credit_note", "language": "fr"}, "SVG"),
     "what no font has": ({"notes": (f"a{UNDRAWABLE}b",)}, None),
+    "Indian names": ({"notes": ("வுமன் நன்றி", "धन्यवाद क्षि", "ধন্যবাদ আভার ਧੰਨਵਾਦ ಧನ್ಯವಾದ നന്ദി ధన్యవాదాలు ස්තූතියි")}, None),
     **{f"in {tag}": ({"lines": 2, "language": tag, "mode": Mode.TEST}, "SVG") for tag in languages()},
 }  # fmt: skip
 
@@ -117,14 +118,12 @@ async def test_every_document_is_archivable_accessible_complete_and_the_same_aga
     document, picture = make(**fields), kind and (drawable_logo(SVG) if kind == "SVG" else logo(kind))
     pdf = await Renderer(chromium).pdf(document, Settlement(paid=100), picture)
     assert validate(pdf) == []
-    assert boxes(pdf) == 0
+    assert boxes(await chromium.pdf(document_html(document, Settlement(paid=100), picture))) == 0
     assert await Renderer(chromium).pdf(document, Settlement(paid=100), picture) == pdf
 
 
 async def test_a_thousand_lines_are_archivable_and_accessible(chromium, make, validate):
-    pdf = await Renderer(chromium).pdf(make(1000), Settlement())
-    assert validate(pdf) == []
-    assert boxes(pdf) == 0
+    assert validate(await Renderer(chromium).pdf(make(1000), Settlement())) == []
 
 
 @pytest.mark.parametrize(
@@ -196,6 +195,27 @@ async def test_characters_that_no_font_has_are_named_and_not_drawn_as_boxes(chro
          "no installed font has U+323B0: shown as code points in brackets; install a font that has them"),
     ]  # fmt: skip
     assert coverage_findings(make(1)) == []
+
+
+async def test_marks_that_no_font_has_on_their_letter_are_named_and_not_drawn_as_boxes(chromium, make):
+    assert shown("<p>\u0651</p> e\u0323\u0301 茶\u0302い 🎉\u0336 ✊🏽 1️⃣ வு") == (
+        "<p>\u0651</p> e\u0323\u0301 茶[U+0302]い 🎉[U+0336] ✊🏽 1️⃣ வு"
+    )
+    document = make(1, notes=("茶\u0302い", "茶\u0336\u0302"))
+    assert boxes(await chromium.pdf(document_html(document, Settlement()))) == 0
+    assert [finding.message.partition(":")[0] for finding in coverage_findings(document)] == [
+        "no installed font has U+8336 with U+0302, U+8336 with U+0336 with U+0302"
+    ]
+
+
+async def test_boxes_that_chromium_draws_all_the_same_are_left_out_and_still_read(chromium, make, validate):
+    """It takes one font for the letter, although another has the mark on it as well."""
+    document = make(1, notes=("he\u0650re a\u180fb",))
+    assert boxes(await chromium.pdf(document_html(document, Settlement()))) == 2
+    pdf = await Renderer(chromium).pdf(document, Settlement())
+    assert boxes(pdf) == 0
+    assert validate(pdf) == []
+    assert b"FEFF00650650" in PdfReader(BytesIO(pdf)).pages[0].get_contents().get_data()
 
 
 async def test_a_box_would_be_seen(chromium, make):

@@ -13,7 +13,7 @@ from adapter.errors import GiveUp
 from adapter.infra.browser import find_chromium
 from adapter.infra.chromium import Chromium
 from adapter.infra.finisher import Attached, finish
-from adapter.infra.glyphs import usual, with_joined_strings, with_usual_characters
+from adapter.infra.glyphs import usual, with_joined_strings, with_usual_characters, without_boxes
 from adapter.infra.pages import document_html
 from adapter.infra.renderer import Renderer
 from adapter.infra.structure import with_artifacts
@@ -214,6 +214,13 @@ async def test_glyphs_of_another_font_stay_where_they_were():
     )
     assert with_joined_strings(f"{joined}ET\nBT\n1 0 0 -1 0 19 Tm\n27 0 Td <0001> Tj\nET".encode(), fonts).decode() == (
         "BT\n/F4 10 Tf\n1 0 0 -1 0 9 Tm\n<00010001> Tj\nET\nBT\n1 0 0 -1 0 19 Tm\n27 0 Td <0001> Tj\nET"
+    )
+
+
+async def test_a_box_becomes_the_room_that_it_took():
+    fonts = {b"F4": (1000, {0: 600, 1: 500})}
+    assert without_boxes(b"/F4 9 Tf\n<00010000000100010000> Tj\n5 0 Td <0000> Tj\n5 1 Td <0001> Tj\n/F7 9 Tf\n<0000> Tj", fonts) == (
+        b"/F4 9 Tf\n[<0001> -600 <00010001> -600] TJ\n5 0 Td [-600] TJ\n5 1 Td <0001> Tj\n/F7 9 Tf\n<0000> Tj"
     )
 
 
