@@ -5,10 +5,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from adapter.actions.candidates import Case, reference, source_of
+from adapter.domain.entity import Entity
 from adapter.domain.frozen import digest
 from adapter.domain.rules import ActionKind
+from adapter.domain.tax.registrations import numbers_in_force
 from adapter.domain.tax.supply import number_to_check, sale
-from adapter.domain.tax.vat_id import VatIdCheck, VatIdState, first_vat_number, vat_number, wait_until
+from adapter.domain.tax.vat_id import VatIdCheck, VatIdState, VatNumber, first_vat_number, vat_number, wait_until
 from adapter.errors import GiveUp, NotYet, TryAgain
 from adapter.infra.database import transaction
 from adapter.infra.models import ActionRow
@@ -59,7 +61,7 @@ async def check_vat_id(run: Run) -> Mapping[str, Any] | None:
     number = vat_number(run.action.parameters["number"])
     if number is None:
         raise GiveUp("the VAT number that was to be asked about is not well formed")
-    requester = first_vat_number(entity.tax_ids, entity.address.country)
+    requester = _requester(entity, now.astimezone(entity.zone).date())
     url = run.services.settings.vies_url
     check = await check_vat_number(run.services.outbound, number, requester=requester, now=now, url=url)
     until = _until(run, check, entity.tax.vat_id_wait_hours)
@@ -79,6 +81,14 @@ async def check_vat_id(run: Run) -> Mapping[str, Any] | None:
         outcome = {"state": check.state.value} | ({"consultation_number": check.consultation_number} if check.consultation_number else {})
         await run.finish(outcome)
     return outcome
+
+
+def _requester(entity: Entity, today: date) -> VatNumber | None:
+    """Whose number VIES is told: the seller's at home, else of a registration in the Union, such as a Swiss seller has."""
+    numbers = numbers_in_force(entity.tax_ids, entity.tax.registrations, entity.address.country, today)
+    home = first_vat_number(entity.tax_ids, entity.address.country)
+    known = [home, *(vat_number(number, country) for country, number in numbers.items())]
+    return next((number for number in known if number is not None and number.register == "vies"), None)
 
 
 def _until(run: Run, check: VatIdCheck, hours: int) -> datetime | None:

@@ -3,9 +3,11 @@
 `POST {url}` with `countryCode`, `vatNumber` and, for a proof, `requesterMemberStateCode` and `requesterNumber`. An answer has `valid` (a
 boolean), `requestDate`, `requestIdentifier` (the consultation number; empty without a requester), `name` and `address` (`---` where the
 state does not tell). When a member state does not answer, it is `{"actionSucceed": false, "errorWrappers": [{"error": "MS_UNAVAILABLE"}]}`,
-or `userError` beside a `valid` that then means nothing. (https://ec.europa.eu/taxation_customs/vies; shapes as public clients record them.)
+also with status 200, or `userError` beside a `valid` that then means nothing; `INVALID_REQUESTER_INFO` is about who asks, not about the
+number. (https://ec.europa.eu/taxation_customs/vies; shapes as public clients record them.)
 """
 
+import json
 from datetime import datetime
 
 from adapter.connector import Json, Pull
@@ -15,6 +17,8 @@ from adapter.infra.outbound import Outbound
 from adapter.settings import VIES_URL
 
 SOURCE = "VIES"
+_ANSWER_LENGTH = 10_000
+_REQUESTER_REFUSED = "INVALID_REQUESTER_INFO"
 _VERDICTS = frozenset({"", "VALID", "INVALID"})
 """The values of `userError` beside which `valid` is an answer."""
 
@@ -22,7 +26,8 @@ _VERDICTS = frozenset({"", "VALID", "INVALID"})
 async def check_vat_number(
     outbound: Outbound, number: VatNumber, *, requester: VatNumber | None, now: datetime, url: str = VIES_URL
 ) -> VatIdCheck:
-    """Ask VIES whether a number is registered, in the name of `requester`, whose question gets a consultation number.
+    """Ask VIES whether a number is registered, in the name of `requester`, whose question gets a consultation number; where it does not
+    know who asks, in nobody's name: an answer without a proof is better than none, and its reason says so.
 
     Never raises: what is no answer is `unavailable` with the reason, and a number that VIES does not know of (GB, CH, …) `not_checked`.
     `now` is kept as the time of the check.
@@ -31,13 +36,23 @@ async def check_vat_number(
     if number.prefix not in VIES:
         return asked.model_copy(update={"reason": f"{number.prefix} is not in VIES", "checked_at": None})
     body = {"countryCode": number.prefix, "vatNumber": number.number}
-    if requester is not None and requester.prefix in VIES:
-        body |= {"requesterMemberStateCode": requester.prefix, "requesterNumber": requester.number}
+    if requester is None or requester.prefix not in VIES:
+        return asked.model_copy(update={"requester": None, **await _asked(outbound, url, body)})
+    named = body | {"requesterMemberStateCode": requester.prefix, "requesterNumber": requester.number}
+    told = await _asked(outbound, url, named)
+    if told.get("reason") == _REQUESTER_REFUSED:
+        told = await _asked(outbound, url, body)
+        told |= {"requester": None, "reason": told.get("reason") or f"{_REQUESTER_REFUSED}: no proof for {requester}"}
+    return asked.model_copy(update=told)
+
+
+async def _asked(outbound: Outbound, url: str, body: Json) -> dict[str, object]:
     try:
         answer = await outbound.fetch(Pull(name="vat_number", url=url, method="POST", body=body))
     except (TryAgain, GiveUp) as error:
-        return asked.model_copy(update={"state": VatIdState.UNAVAILABLE, "reason": str(error)[:500]})
-    return asked.model_copy(update=_answer(answer))
+        return {"state": VatIdState.UNAVAILABLE, "reason": str(error)[:500]}
+    kept = json.dumps(answer, default=str, ensure_ascii=False, sort_keys=True)
+    return {"answer": kept[:_ANSWER_LENGTH], **_answer(answer)}
 
 
 def _answer(answer: Json) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The tax of documents, from a delivery to the e-invoice: named, proven, computed, converted, inherited, held where that is wanted."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,9 +15,12 @@ from prometheus_client import REGISTRY
 from adapter.clock import Clock, SimulatedClock
 from adapter.domain.document import Document, Settlement
 from adapter.domain.einvoice import Profile, cii
+from adapter.domain.rules import ActionKind
+from adapter.domain.tax.vat_id import VatIdCheck
 from adapter.errors import GiveUp
 from adapter.infra.models import ActionRow, CounterRow, DocumentRow
 from adapter.infra.pages import document_html
+from adapter.infra.queue import Work, enqueue
 from adapter.infra.rates import parse_rates, rates_around, store_rates
 from adapter.infra.vat_checks import VatCheckRow
 from tests.house import SOURCE, House, Neighbourhood
@@ -383,6 +387,27 @@ async def test_a_valid_number_is_proven_and_asked_about_once_a_day(shop: House, 
         await shop.run_due(without=WITHOUT)
         assert len(vies.asked) == questions
     assert len(await shop.documents()) == 3
+
+
+async def test_a_seller_outside_the_union_asks_by_its_registration_in_it(shop: House, vies: Vies) -> None:
+    """A Swiss seller with goods in Germany; the whole answer is kept."""
+    registered = f'registrations = [{{ country = "DE", number = "{GERMAN}" }}]'
+    await sell(shop, "CH", "CHE-100.155.212 MWST", tax=f'{CHECKED}\n{registered}')
+    await ask_about(shop, FRENCH)
+    assert vies.asked[0]["requesterNumber"] == GERMAN[2:]
+    (kept,) = await VatCheckRow.all()
+    check = VatIdCheck.model_validate_json(kept.content)
+    assert json.loads(check.answer or "") == vies.reply
+
+
+async def ask_about(house: House, number: str) -> None:
+    """Have the register asked about a number, as an action for an order does."""
+    await enqueue(
+        [Work(f"check_vat_id:test:{number}", ActionKind.CHECK_VAT_ID, "standard", "o-1", parameters={"number": number})],
+        house.app.clock.now(),
+        house.app.services.dispatcher,
+    )
+    await house.run_due(without=WITHOUT)
 
 
 async def test_a_sale_that_does_not_depend_on_the_number_asks_nobody(shop: House, vies: Vies) -> None:

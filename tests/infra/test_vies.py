@@ -1,5 +1,6 @@
 """The client of VIES against a server on loopback that answers like it."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -28,11 +29,14 @@ class Vies:
 
     def __init__(self) -> None:
         self.reply: Any = VALID
+        self.replies: list[Any] = []
         self.status = 200
         self.asked: list[Any] = []
 
     async def handle(self, request: web.Request) -> web.Response:
         self.asked.append((request.method, request.path, await request.json()))
+        if self.replies:
+            return web.json_response(self.replies.pop(0))
         if isinstance(self.reply, str):
             return web.Response(text=self.reply, status=self.status)
         return web.json_response(self.reply, status=self.status)
@@ -78,6 +82,29 @@ async def test_a_valid_number_with_the_consultation_number_as_proof(vies: Vies, 
     assert (check.number, check.requester, check.source) == ("EL094259216", "DE136695976", "VIES")
     assert (check.name, check.address) == ("Kiln & Clay", "Odos 1\nAthina")
     assert check.checked_at == NOW
+    assert json.loads(check.answer or "") == VALID
+
+
+async def test_a_requester_that_vies_does_not_know_costs_the_proof_and_not_the_answer(vies: Vies, url: str, outbound: Outbound) -> None:
+    refused = {"actionSucceed": False, "errorWrappers": [{"error": "INVALID_REQUESTER_INFO"}]}
+    vies.replies = [refused, {**VALID, "requestIdentifier": ""}]
+    check = await check_vat_number(outbound, BUYER, requester=SELLER, now=NOW, url=url)
+    assert [sorted(body) for _, _, body in vies.asked] == [
+        ["countryCode", "requesterMemberStateCode", "requesterNumber", "vatNumber"], ["countryCode", "vatNumber"],
+    ]  # fmt: skip
+    assert (check.state, check.requester, check.consultation_number) == (VatIdState.VALID, None, None)
+    assert check.reason == "INVALID_REQUESTER_INFO: no proof for DE136695976"
+    vies.replies = [refused, {"valid": False, "userError": "MS_UNAVAILABLE"}]
+    check = await check_vat_number(outbound, BUYER, requester=SELLER, now=NOW, url=url)
+    assert (check.state, check.reason) == (VatIdState.UNAVAILABLE, "MS_UNAVAILABLE")
+
+
+@pytest.mark.parametrize("requester", [VatNumber("GB", "980780684"), VatNumber("CH", "E100155212MWST")])
+async def test_a_requester_outside_of_vies_is_not_named(vies: Vies, url: str, outbound: Outbound, requester: VatNumber) -> None:
+    vies.reply = {**VALID, "requestIdentifier": ""}
+    check = await check_vat_number(outbound, VatNumber("XI", "980780684"), requester=requester, now=NOW, url=url)
+    assert vies.asked[0][2] == {"countryCode": "XI", "vatNumber": "980780684"}
+    assert (check.state, check.requester) == (VatIdState.VALID, None)
 
 
 async def test_without_a_requester_none_is_sent_and_there_is_no_proof(vies: Vies, url: str, outbound: Outbound) -> None:

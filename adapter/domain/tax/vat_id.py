@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 from stdnum.exceptions import ValidationError
 from stdnum.util import clean, get_cc_module
 
@@ -66,7 +66,8 @@ class VatIdState(StrEnum):
 
 class VatIdCheck(Frozen):
     """One question to a register and its answer, kept as proof. `consultation_number` is VIES's `requestIdentifier`, which is given only to
-    a requester with a VAT number of its own; `reason` is the register's code when it could not answer."""
+    a requester with a VAT number of its own; `reason` is the register's code when it could not answer, or gave no consultation number;
+    `answer` is what it sent, as canonical JSON."""
 
     number: Name
     state: VatIdState = VatIdState.NOT_CHECKED
@@ -77,6 +78,7 @@ class VatIdCheck(Frozen):
     address: Name | None = None
     source: Name | None = None
     reason: Name | None = None
+    answer: Annotated[str, Field(max_length=10_000)] | None = None
 
 
 def vat_number(value: str, country: str | None = None) -> VatNumber | None:
