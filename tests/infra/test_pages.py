@@ -238,11 +238,17 @@ def test_several_taxes_on_a_line_are_named(make):
     assert "excl. tax" in shown
 
 
-def test_an_exemption_is_explained(make):
+def test_an_exemption_is_explained_once(make):
     group = TaxGroup(category=TaxCategory.REVERSE_CHARGE, name="VAT", rate=Decimal(0), base=0, tax=0, exemption="Art. 196")
-    document = make(1)
-    shown = text(document_html(document.model_copy(update={"taxes": (*document.taxes, group)}), Settlement()))
-    assert re.search(r"VAT\nArt\. 196 €0\.00 €0\.00", shown), "what is exempt has no rate"
+    document = make(1, mentions=("Art. 196",))
+    with_another = text(document_html(document.model_copy(update={"taxes": (*document.taxes, group)}), Settlement()))
+    assert re.search(r"^Art\. 196 €0\.00 €0\.00$", with_another, re.MULTILINE)
+    alone = make([make(1).lines[0].model_copy(update={"taxes": (), "net": 2490, "tax": 0, "gross": 2490})], mentions=("Art. 196",))
+    alone = alone.model_copy(update={"taxes": (group.model_copy(update={"base": 2490}),)})
+    shown = text(document_html(alone, Settlement()))
+    assert shown.count("Art. 196") == 1
+    assert "incl. tax" not in shown
+    assert "Art. 196" in text(document_html(alone.model_copy(update={"mentions": ()}), Settlement()))
 
 
 def test_test_documents_wear_a_watermark(make):
