@@ -65,7 +65,9 @@ class WooCommerceSettings(SourceSettings):
     )
     vat_number_fields: tuple[str, ...] = Field(
         default=("_billing_vat_number", "_vat_number", "vat_number", "_billing_eu_vat_number", "billing_eu_vat_number", "_billing_vat_id",
-                 "_billing_vat", "_eu_vat_number", "_vat_id"),
+                 "_billing_vat", "_eu_vat_number", "_vat_id", "_eu_vat_evidence", "VAT Number", "_billing_eu_vat", "yweu_billing_vat",
+                 "billing_vat", "_shipping_vat_id", "_billing_ic_dph", "_billing_dic", "_billing_btw_nummer", "_billing_piva",
+                 "_billing_partita_iva", "_billing_nip", "billing_nip"),
         description="Meta keys under which the shop's VAT plugin stores the customer's VAT number; the first that is filled counts.",
     )  # fmt: skip
     placed_statuses: tuple[str, ...] = Field(

@@ -7,9 +7,10 @@ total = sum of (total + total_tax) over items, shipping and fees, minus what gif
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -31,12 +32,16 @@ from adapter.domain.order import (
     Totals,
 )
 from connectors.woocommerce.parties import buyer_of, recipient_of
-from connectors.woocommerce.payload import Meta, RefundDetails, Row, TaxLine, WooOrder, text, unreadable
+from connectors.woocommerce.payload import GiftCard, Meta, RefundDetails, Row, TaxLine, WooOrder, text, unreadable
 from connectors.woocommerce.refunds import refunds_of
 
 PLACED = frozenset({"on-hold", "processing", "completed", "refunded"})
 NOT_PLACED = frozenset({"pending", "failed"})
 
+_CREDITS = frozenset({"smart_coupons_contribution", "_ywgc_applied_gift_cards"})
+"""Where Smart Coupons keeps the store credit, and YITH Gift Cards the cards, by which they lowered an order's total."""
+
+_RATE_PLACES = Decimal("0.0001")
 _PERCENT = re.compile(r"(?<![0-9.,])([0-9]{1,3}(?:[.,][0-9]{1,6})?) ?%", re.ASCII)
 _TAG = re.compile(r"<[^<>]*>")
 
@@ -55,12 +60,13 @@ def order_of(woo: WooOrder, shop: Shop, details: Sequence[RefundDetails] = ()) -
     when a field does not fit, such as an unknown currency."""
     status = (woo.status or "").removeprefix("wc-")
     gross = woo.prices_include_tax
-    lines = _lines(woo)
-    cards = exact_sum(card.amount for card in woo.gift_cards)
-    charged = _charged(woo, lines, cards)
+    used = _gift_cards(woo)
+    codes = [coupon.code for coupon in woo.coupon_lines if coupon.code and coupon.code not in {card.code for card in used}]
+    lines = _lines(woo, codes)
+    charged = _charged(woo, lines, exact_sum(card.amount for card in used))
+    used, cards = (used, charged - woo.total) if charged != woo.total else ((), Decimal(0))
     paid_at = moment(woo.date_paid_gmt, woo.date_paid, shop.zone)
     completed_at = moment(woo.date_completed_gmt, woo.date_completed, shop.zone)
-    codes = [coupon.code for coupon in woo.coupon_lines if coupon.code]
     meta = {entry.key: entry for entry in woo.meta_data if entry.key}
     renewal = text(meta["_subscription_renewal"].value) if "_subscription_renewal" in meta else None
     try:
@@ -80,6 +86,7 @@ def order_of(woo: WooOrder, shop: Shop, details: Sequence[RefundDetails] = ()) -
             placed_at=moment(woo.date_created_gmt, woo.date_created, shop.zone),
             version=moment(woo.date_modified_gmt, woo.date_modified, shop.zone),
             channel=woo.created_via,
+            locale=text(meta["wpml_language"].value) if "wpml_language" in meta else woo.lang,
             notes=woo.customer_note,
             metadata=_properties(woo.meta_data) | ({"order_key": woo.order_key} if woo.order_key else {}),
             currency=woo.currency,
@@ -100,7 +107,7 @@ def order_of(woo: WooOrder, shop: Shop, details: Sequence[RefundDetails] = ()) -
                 Tax(name=_tax_name(line), amount=line.tax_total + line.shipping_tax_total, rate=_rate(line), compound=line.compound)
                 for line in woo.tax_lines
             ),
-            payments=tuple(_payments(woo, status, paid_at)),
+            payments=tuple(_payments(woo, used, status, paid_at)),
             refunds=refunds,
             progress=progress,
             coupon=", ".join(codes) or None,
@@ -130,20 +137,30 @@ def _part(net: Decimal | None, tax: Decimal | None, gross: bool, row: Row) -> De
     return net + (tax or 0) if gross else net
 
 
+def _gift_cards(woo: WooOrder) -> Sequence[GiftCard]:
+    """Cards and credit that paid a part: of the Gift Cards extension, else as other plugins keep them, `{code: amount}`."""
+    found = list(woo.gift_cards)
+    for entry in woo.meta_data if not found else ():
+        for code, amount in entry.value.items() if entry.key in _CREDITS and isinstance(entry.value, dict) else ():
+            with suppress(ValidationError):
+                found.append(GiftCard.model_validate({"code": code, "amount": amount}))
+    return found
+
+
 def _charged(woo: WooOrder, lines: Sequence[Line], cards: Decimal) -> Decimal:
     """What the buyer was charged. The Gift Cards extension lowers the order's total by what its cards paid; other plugins write the same
-    field without doing so, and the sum of the rows tells which."""
+    fields without doing so, and the sum of the rows tells which."""
     stated = exact_sum(line.amount for line in lines) + (0 if woo.prices_include_tax else woo.total_tax)
     return woo.total + cards if abs(woo.total + cards - stated) <= abs(woo.total - stated) else woo.total
 
 
-def _lines(woo: WooOrder) -> list[Line]:
+def _lines(woo: WooOrder, codes: Sequence[str]) -> list[Line]:
     names = {line.rate_id: line for line in woo.tax_lines if line.rate_id}
     only = woo.tax_lines[0] if len(woo.tax_lines) == 1 else None
-    codes = [coupon.code for coupon in woo.coupon_lines if coupon.code]
     known = {row.id for row in woo.line_items}
     found: list[Line] = []
-    kinds = ((LineKind.GOODS, woo.line_items), (LineKind.SHIPPING, woo.shipping_lines), (LineKind.FEE, woo.fee_lines))
+    shipping = woo.shipping_lines or _shipping_total(woo)
+    kinds = ((LineKind.GOODS, woo.line_items), (LineKind.SHIPPING, shipping), (LineKind.FEE, woo.fee_lines))
     for kind, row in ((kind, row) for kind, rows in kinds for row in rows):
         amount = _part(row.total, row.total_tax, woo.prices_include_tax, row)
         before = max(amount, _part(row.subtotal, row.subtotal_tax, woo.prices_include_tax, row)) if amount >= 0 else amount
@@ -171,6 +188,11 @@ def _lines(woo: WooOrder) -> list[Line]:
     return found
 
 
+def _shipping_total(woo: WooOrder) -> tuple[Row, ...]:
+    """The shipping of an order that lost its rows of it, as API filters of plugins leave it."""
+    return (Row(total=woo.shipping_total, total_tax=woo.shipping_tax),) if woo.shipping_total else ()
+
+
 def _discounts(amount: Decimal, codes: Sequence[str]) -> tuple[Discount, ...]:
     """What coupons took off a line. Which of several coupons took how much is not stated per line, so they are named together."""
     if amount <= 0:
@@ -193,11 +215,14 @@ def _tax_name(line: TaxLine | None) -> str:
 
 
 def _rate(line: TaxLine | None) -> Decimal | None:
-    """The rate as a fraction where the order states it: `rate_percent`, else a percentage written in the label or the code."""
+    """The rate as a fraction where the order states it: `rate_percent`, else a percentage written in the label or the code.
+
+    WooCommerce keeps a percentage to four decimals and writes it as a binary number, with servers' noise: 2.6000000000000001.
+    """
     if line is None:
         return None
     if line.rate_percent is not None:
-        return line.rate_percent.scaleb(-2)
+        return Decimal(format(line.rate_percent.quantize(_RATE_PLACES, ROUND_HALF_UP).normalize(), "f")).scaleb(-2)
     written = _PERCENT.search(line.label or "") or _PERCENT.search(line.rate_code or "")
     return Decimal(written[1].replace(",", ".")).scaleb(-2) if written else None
 
@@ -208,8 +233,8 @@ def _properties(metas: Iterable[Meta]) -> dict[str, str]:
     return {name[:200]: _TAG.sub("", value).strip() for name, key, value in shown if name and key and value and not key.startswith("_")}
 
 
-def _payments(woo: WooOrder, status: str, paid_at: datetime | None) -> Iterable[Payment]:
-    for number, card in enumerate(woo.gift_cards, 1):
+def _payments(woo: WooOrder, cards: Sequence[GiftCard], status: str, paid_at: datetime | None) -> Iterable[Payment]:
+    for number, card in enumerate(cards, 1):
         if card.amount:
             # The code itself can be spent by whoever reads it.
             ending = f"Gift card …{card.code[-4:]}" if card.code and len(card.code) > 8 else "Gift card"

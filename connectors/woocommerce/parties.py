@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from adapter.domain.order import Address, Party, TaxId
 from connectors.woocommerce.payload import Contact, WooOrder, text
@@ -19,7 +20,7 @@ _VAT_KINDS = (
 
 def buyer_of(woo: WooOrder, vat_number_fields: Sequence[str]) -> Party:
     """The customer; the VAT number is the first that one of the plugins' meta keys holds, in the order of the setting."""
-    stated = {entry.key: text(entry.value) for entry in woo.meta_data if entry.key in vat_number_fields}
+    stated = {entry.key: _number(entry.value) for entry in woo.meta_data if entry.key in vat_number_fields}
     number = next((stated[key] for key in vat_number_fields if stated.get(key)), None)
     identity = (_tax_id(number),) if number and len(number) <= 255 else ()
     return Party(
@@ -34,6 +35,12 @@ def buyer_of(woo: WooOrder, vat_number_fields: Sequence[str]) -> Party:
         ip=woo.customer_ip_address,
         browser_agent=woo.customer_user_agent,
     )
+
+
+def _number(value: Any) -> str | None:
+    """A number as most plugins write it, or inside the evidence of Aelia's EU VAT Assistant."""
+    exemption = value.get("exemption") if isinstance(value, dict) else None
+    return text(exemption.get("vat_number") if isinstance(exemption, dict) else value)
 
 
 def recipient_of(contact: Contact) -> Party | None:

@@ -192,6 +192,8 @@ class WooOrder(Payload):
     customer_ip_address: Text = None
     customer_user_agent: Text = None
     order_key: Text = None
+    lang: Text = None
+    """The buyer's language where Polylang adds it."""
     billing: Annotated[Contact, BeforeValidator(lambda value: value if isinstance(value, dict) else {})] = Contact()
     shipping: Annotated[Contact, BeforeValidator(lambda value: value if isinstance(value, dict) else {})] = Contact()
     payment_method: Text = None

@@ -44,6 +44,8 @@ ORDERS = {
     "order.updated--processing": ("49.00", "8.17", PAID),
     "order.updated--refund-by-amount": ("72.90", "11.64", [*PAID, "refund.issued"]),
     "order.updated--refunded-without-refunds": ("49.00", "8.17", [*PAID, "refund.issued"]),
+    "order.updated--shipping-without-row": ("31.95", "0.00", PAID),
+    "order.updated--store-credit-pays": ("105.00", "7.62", PAID),
     "order.updated--wholesale-odd-types": ("240.00", "0", PLACED),
 }
 NO_ORDER = {
@@ -240,6 +242,40 @@ def test_gift_card_pays_and_its_code_is_not_kept() -> None:
     assert "ABCD-EFGH" not in snapshot.canonical()
     kept = translate(changed("order.created--gift-card-pays", total="42.05"))[0].order
     assert kept.totals.total == Decimal("42.05"), "another plugin leaves the order's total as it was"
+
+
+def test_store_credit_of_a_plugin_pays_and_its_code_is_not_kept() -> None:
+    snapshot = order("order.updated--store-credit-pays")
+    assert [(each.kind, each.amount) for each in snapshot.payments] == [(PaymentKind.GIFT_CARD, 25), (PaymentKind.SALE, 80)]
+    assert snapshot.totals.total == snapshot.totals.paid == 105
+    assert (snapshot.coupon, "treue-25" in snapshot.canonical()) == (None, False)
+    discounted = translate(changed("order.updated--store-credit-pays", total="105.00"))[0].order
+    assert [(each.kind, each.amount) for each in discounted.payments] == [(PaymentKind.SALE, 105)], "the rows say that it did not pay"
+
+
+def test_rates_without_the_noise_of_binary_numbers() -> None:
+    assert [str(tax.rate) for tax in order("order.updated--store-credit-pays").taxes] == ["0.026", "0.081"]
+
+
+def test_the_language_of_the_buyer_and_a_shipping_whose_row_is_missing() -> None:
+    """WPML keeps the language with the order's meta, Polylang beside it."""
+    assert order("order.updated--store-credit-pays").locale == "de"
+    snapshot = order("order.updated--shipping-without-row")
+    assert snapshot.locale == "pt"
+    assert [(line.kind, line.amount) for line in snapshot.lines][1:] == [(LineKind.SHIPPING, Decimal("10.91"))]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"key": "_billing_eu_vat", "value": "PT 999 999 990"},
+        {"key": "VAT Number", "value": "PT999999990"},
+        {"key": "_eu_vat_evidence", "value": {"location": {"is_valid": True}, "exemption": {"vat_number": "PT999999990"}}},
+    ],
+)
+def test_vat_numbers_of_well_known_plugins(entry: dict[str, Any]) -> None:
+    buyer = translate(changed("order.updated--shipping-without-row", meta_data=[entry]))[0].order.buyer
+    assert buyer.tax_ids == (TaxId(kind="eu_vat", value="PT999999990"),)
 
 
 def test_renewal_names_its_subscription() -> None:
