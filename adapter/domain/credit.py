@@ -1,10 +1,10 @@
 """Credit notes: what a refund, or a cancellation, gives back of an invoice.
 
-The money that was returned decides the total; the goods decide where it is placed. How a line's taxes follow is `domain.ledger`'s. A
-refund's own tax figures only make its gross: the tax given back is the invoice's, in proportion.
+The money that was returned decides the total; the goods decide where it is placed. How a line's taxes follow is `domain.ledger`'s: the
+tax that the platform states for goods where it is that of the invoice in proportion, within a unit, and the latter everywhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -40,12 +40,13 @@ class Credited(Frozen):
 
 @dataclass
 class _Part:
-    """One thing that a refund states: its gross in major units, and the bucket that it is about, if it names one."""
+    """One thing that a refund states: its gross and the tax in it in major units, and the bucket that it is about, if it names one."""
 
     name: str
     amount: Decimal
     bucket: Bucket | None = None
     quantity: Decimal = Decimal(1)
+    tax: Decimal | None = None
     shipping: bool = False
     adjustment: bool = False
     placed: Minor = 0
@@ -88,7 +89,18 @@ def credit_lines(
             f" of invoice {invoice.number} is left: check the refund in the shop"
         )
     findings = _place(ledger, parts, money)
-    return Credited(lines=ledger.lines(), findings=tuple(findings))
+    lines = ledger.lines()
+    return Credited(lines=lines, findings=(*findings, *_other_taxes(ledger, lines)))
+
+
+def _other_taxes(ledger: Ledger, lines: Sequence[DocumentLine]) -> Iterator[Finding]:
+    """Where the platform states another tax than the invoice's in proportion."""
+    currency = ledger.invoice.currency
+    for entry, line in zip(ledger.entries, lines, strict=True):
+        if entry.tax is not None and abs(entry.tax - line.tax) > 1:
+            stated, given = text(entry.tax, currency), text(line.tax, currency)
+            message = f"the refund states {stated} of tax in line {entry.bucket.line.position} of the invoice, whose share is {given}"
+            yield _info("refund_tax_differs", message)
 
 
 def _parts(ledger: Ledger, refund: Refund, order: Order) -> list[_Part]:
@@ -101,12 +113,11 @@ def _parts(ledger: Ledger, refund: Refund, order: Order) -> list[_Part]:
     for line in refund.lines:
         own = buckets.get(line.line)
         gross = _gross(order, line.amount, line.tax, [own.line] if own else [])
-        parts.append(_Part(own.line.name if own else say(Phrase.REFUND, ledger.translate), gross, own, line.quantity or Decimal(1)))
+        parts.append(_Part(own.line.name if own else say(Phrase.REFUND, ledger.translate), gross, own, line.quantity or Decimal(1), line.tax))
     charges = [bucket.line for bucket in ledger.buckets if bucket.line.kind is LineKind.SHIPPING]
     if refund.shipping:
-        parts.append(
-            _Part(say(Phrase.SHIPPING, ledger.translate), _gross(order, refund.shipping, refund.shipping_tax, charges), shipping=True)
-        )
+        gross = _gross(order, refund.shipping, refund.shipping_tax, charges)
+        parts.append(_Part(say(Phrase.SHIPPING, ledger.translate), gross, tax=refund.shipping_tax, shipping=True))
     for adjustment in refund.adjustments:
         shipping = adjustment.kind in _SHIPPING_ADJUSTMENTS and adjustment.amount > 0
         gross = _gross(order, adjustment.amount, adjustment.tax, charges if shipping else [])
@@ -182,7 +193,7 @@ def _place(ledger: Ledger, parts: Sequence[_Part], money: Minor) -> list[Finding
         if part.bucket is not None:
             rest -= _take(ledger, part.bucket, part)
         elif part.shipping:
-            rest -= _take_shipping(ledger, rest)
+            rest -= _take_shipping(ledger, part)
         if part.adjustment or part.shipping:
             adjustments[part.name] = adjustments.get(part.name, 0) + rest
         else:
@@ -202,14 +213,23 @@ def _take(ledger: Ledger, bucket: Bucket, part: _Part) -> Minor:
     left = bucket.left
     gross = min(max(part.placed, 0), left) if left > 0 else max(min(part.placed, 0), left)
     if gross or (part.placed == 0 and left == 0 and bucket.line.gross == 0):
-        ledger.take(bucket, gross, part.name, part.quantity, goods=True)
+        ledger.take(bucket, gross, part.name, part.quantity, goods=True, tax=_tax(ledger, part, gross))
     return gross
 
 
-def _take_shipping(ledger: Ledger, gross: Minor) -> Minor:
+def _tax(ledger: Ledger, part: _Part, gross: Minor) -> Minor | None:
+    """The tax that the platform states in a part which is given back as it is stated."""
+    return to_minor(part.tax, ledger.invoice.currency) if part.tax is not None and gross == part.placed else None
+
+
+def _take_shipping(ledger: Ledger, part: _Part) -> Minor:
+    """As much of a part as the charges for shipping have left."""
     charges = [bucket for bucket in ledger.buckets if bucket.line.kind is LineKind.SHIPPING and bucket.left > 0]
-    gross = max(0, min(gross, sum(bucket.left for bucket in charges)))
-    ledger.spread(gross, charges, [bucket.left for bucket in charges], None)
+    gross = max(0, min(part.placed, sum(bucket.left for bucket in charges)))
+    if len(charges) == 1 and gross:
+        ledger.take(charges[0], gross, charges[0].line.name, goods=True, tax=_tax(ledger, part, gross))
+    else:
+        ledger.spread(gross, charges, [bucket.left for bucket in charges], None)
     return gross
 
 

@@ -1,9 +1,12 @@
 """What credit notes give back of an invoice, line by line, so that the last one leaves exactly nothing.
 
 A bucket is a line of the invoice with each of its taxes and its net. Giving back a gross amount moves each of them in proportion,
-cumulatively: after `refunded` of `gross`, a tax of T has given back round(T x refunded / gross), whatever the steps were. Where a line
-bears several taxes their roundings are settled by largest remainder, so that no tax and no net ever runs against the refund. A negative
-line of the invoice (a discount) is a bucket like any other: giving it back takes from the note what it took from the invoice.
+cumulatively: after `refunded` of `gross`, a tax of T should have given back T x refunded / gross. What rounding to whole units takes from
+a tax on one line of a note the next line of that note gets, so that each rate of the note is the exact share, rounded once, however many
+lines bear it (EN 16931 accepts a whole unit of the currency, BR-CO-17). No tax and no net ever runs against the refund, and a line that
+is given back entirely gives what is left of each. A tax that the platform states for goods is taken where it is the exact share within a
+unit. A negative line of the invoice (a discount) is a bucket like any other: giving it back takes from the note what it took from the
+invoice.
 """
 
 from collections.abc import Sequence
@@ -11,6 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
+from adapter.domain.amended import TaxKey, tax_key
 from adapter.domain.document import Document, DocumentLine, LineTax
 from adapter.domain.money import Minor, divide_half_up, from_minor, quotient, share_out
 from adapter.domain.phrases import Phrase, Translate, in_english, say
@@ -47,6 +51,8 @@ class Entry:
     quantity: Decimal = Decimal(1)
     goods: bool = False
     """Whether the invoice's line itself comes back, rather than an amount that is placed on it."""
+    tax: Minor | None = None
+    """What the platform says is the tax in it."""
 
     @property
     def is_whole_line(self) -> bool:
@@ -82,10 +88,13 @@ class Ledger:
         """The gross of the invoice that is still to be given back."""
         return sum(bucket.left for bucket in self.buckets)
 
-    def take(self, bucket: Bucket, gross: Minor, name: str, quantity: Decimal = Decimal(1), *, goods: bool = False) -> None:
-        """Give back `gross` of a bucket; the caller keeps it between what the note has taken and what is left."""
+    def take(
+        self, bucket: Bucket, gross: Minor, name: str, quantity: Decimal = Decimal(1), *, goods: bool = False, tax: Minor | None = None
+    ) -> None:
+        """Give back `gross` of a bucket, of which the platform says that `tax` is tax; the caller keeps it between what the note has taken
+        and what is left."""
         bucket.taken += gross
-        self.entries.append(Entry(bucket, gross, name, quantity, goods))
+        self.entries.append(Entry(bucket, gross, name, quantity, goods, tax))
 
     def spread(self, gross: Minor, buckets: Sequence[Bucket], parts: Sequence[Minor], name: str | None) -> None:
         """Give back `gross` over buckets in proportion to `parts`, each entry named after the amount and the invoice's line."""
@@ -130,14 +139,42 @@ class Ledger:
             entry.bucket.line.position: position for position, entry in reversed(list(enumerate(self.entries, start=1))) if entry.goods
         }
         result = []
+        carried: dict[TaxKey, Fraction] = {}
         for position, entry in enumerate(self.entries, start=1):
             bucket = entry.bucket
             ends = closing and last[id(bucket)] is entry
-            step = self._owed(bucket) if ends else apportion(bucket.whole, bucket.given, entry.gross)
+            step = self._owed(bucket) if ends else self._step(entry, carried)
             as_charged = entry.is_whole_line and not any(bucket.given)
             bucket.given = [given + more for given, more in zip(bucket.given, step, strict=True)]
             result.append(self._line(position, entry, step, positions, as_charged=as_charged))
         return tuple(result)
+
+    def _step(self, entry: Entry, carried: dict[TaxKey, Fraction]) -> list[Minor]:
+        """What an entry gives back of each tax and of the net. `carried` is what rounding has taken from each tax in the note so far."""
+        bucket = entry.bucket
+        stated = self._as_stated(entry)
+        if stated is not None:
+            return stated
+        keys = [tax_key(tax) for tax in bucket.line.taxes]
+        step = apportion(bucket.whole, bucket.given, entry.gross, [carried.get(key, Fraction(0)) for key in keys])
+        for key, exact, moved in zip(keys, exact_step(bucket.whole, bucket.given, entry.gross), step, strict=False):
+            carried[key] = carried.get(key, Fraction(0)) + exact - moved
+        return step
+
+    def _as_stated(self, entry: Entry) -> list[Minor] | None:
+        """The step with the tax that the platform states; None where it states none, or one that is more than a unit from the exact share
+        or does not fit into what is left."""
+        whole, given = entry.bucket.whole, entry.bucket.given
+        if entry.tax is None or entry.gross == entry.bucket.line.gross - sum(given) or any(part * sum(whole) < 0 for part in whole):
+            return None
+        share = sum(exact_step(whole, [0] * len(whole), entry.gross)[:-1])
+        if not share or abs(share - entry.tax) > 1:
+            return None
+        *taxes, net = [total - done for total, done in zip(whole, given, strict=True)]
+        own = entry.gross - entry.tax
+        if entry.tax * sum(taxes) < 0 or abs(entry.tax) > abs(sum(taxes)) or own * net < 0 or abs(own) > abs(net):
+            return None
+        return [*apportion(whole[:-1], given[:-1], entry.tax), own]
 
     def _owed(self, bucket: Bucket) -> list[Minor]:
         return [whole - given for whole, given in zip(bucket.whole, bucket.given, strict=True)]
@@ -178,13 +215,21 @@ class Ledger:
         )
 
 
-def apportion(whole: Sequence[Minor], given: Sequence[Minor], step: Minor) -> list[Minor]:
+def exact_step(whole: Sequence[Minor], given: Sequence[Minor], step: Minor) -> list[Fraction]:
+    """What each component lacks of its exact share once `step` more of their sum is given back. Zeros where the sum is zero."""
+    gross, after = sum(whole), sum(given) + step
+    if gross == 0:
+        return [Fraction(0)] * len(whole)
+    return [Fraction(component * after, gross) - done for component, done in zip(whole, given, strict=True)]
+
+
+def apportion(whole: Sequence[Minor], given: Sequence[Minor], step: Minor, carried: Sequence[Fraction] = ()) -> list[Minor]:
     """How much of each component moves when `step` more of their sum is given back.
 
     Cumulative: each comes as near to `component x (given + step) / sum` as whole units allow, ties in favour of the earlier one (the
-    taxes stand before the net: half-up). The result adds up to `step`, runs in its direction only, and never overshoots a component;
-    at the end it is what is left. Components that run against their sum (a tax above the gross) are rounded one by one, and the last
-    takes the rest. A sum of zero moves nothing.
+    taxes stand before the net: half-up). `carried` is how much more the first components are to get at the expense of the last. The
+    result adds up to `step`, runs in its direction only, and never overshoots a component; at the end it is what is left. Components that
+    run against their sum (a tax above the gross) are rounded one by one, and the last takes the rest. A sum of zero moves nothing.
     """
     gross, after = sum(whole), sum(given) + step
     if gross == 0 or step == 0:
@@ -194,7 +239,11 @@ def apportion(whole: Sequence[Minor], given: Sequence[Minor], step: Minor) -> li
         return [*moved, step - sum(moved)]
     sign = 1 if step > 0 else -1
     limits = whole if step * gross > 0 else [0] * len(whole)
-    wanted = [sign * (Fraction(component * after, gross) - done) for component, done in zip(whole, given, strict=True)]
+    exact = exact_step(whole, given, step)
+    for index, more in enumerate(carried):
+        exact[index] += more
+        exact[-1] -= more
+    wanted = [sign * part for part in exact]
     room = [sign * (limit - done) for limit, done in zip(limits, given, strict=True)]
     shares = [min(max(0, int(want // 1)), space) for want, space in zip(wanted, room, strict=True)]
     while (gap := abs(step) - sum(shares)) != 0:
