@@ -62,7 +62,7 @@ async def _amend(run: Run, case: Case, books: Books, check: VatIdCheck | None, n
     # A test invoice is amended by test documents, whatever the entity's mode has become.
     entity = case.source.entity.model_copy(update={"mode": first.mode})
     current, noticed = await _current(case, entity, first, check, now.astimezone(entity.zone).date())
-    amendment = difference(books.invoices, books.credits, current)
+    amendment = difference(books.invoices, books.credits, current, languages.language(first.language).translate)
     if amendment is None:
         raise Ignored("the documents charge what the order does")
     numbers = []

@@ -4,17 +4,22 @@ What the documents of an order charge is its invoices less the credit notes for 
 an order's total is what was charged, refunds not deducted. A change is whatever the order's invoice would say differently today, so a
 document follows from amounts alone: what is more goes on an additional invoice, what is less on a credit note (VAT Directive Art. 219),
 an exchange on both. Afterwards the documents charge, line by line and tax by tax, what the order does.
+
+Goods that a refund has given back are not credited again when they leave the order; what refunds gave back by amount alone goes from a
+line that leaves to those that stay. So the sum of all documents does not depend on what was heard of first. An amount reduces each line by
+what the line had left when its credit note was made: how it divides among the rates may therefore differ, what it comes to never does.
 """
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from adapter.domain.amended import TaxKey, charged, is_amendment, line_tax, tax_key
+from adapter.domain.amended import TaxKey, charged, is_amendment, line_tax, tax_key, work_in
 from adapter.domain.document import Document, DocumentLine
 from adapter.domain.frozen import Frozen
 from adapter.domain.ledger import Bucket, Ledger, apportion
 from adapter.domain.money import Minor, from_minor, text, to_minor
 from adapter.domain.order import Order
+from adapter.domain.phrases import Phrase, Translate, in_english, say
 from adapter.domain.tax.adopt import Finding, Severity
 from adapter.errors import Held
 
@@ -39,20 +44,25 @@ def _charges(order: Order) -> tuple[object, ...]:
     return order.totals.total, order.totals.tax, order.currency, order.prices_include_tax, order.taxes, lines
 
 
-def difference(invoices: Sequence[Document], credits: Sequence[Document], current: Document) -> Amendment | None:
+def difference(
+    invoices: Sequence[Document], credits: Sequence[Document], current: Document, translate: Translate = in_english
+) -> Amendment | None:
     """What the documents of an order lack, or have too much, against `current`: the invoice that the order would get today.
 
-    `credits` are all credit notes of the order. Nothing is credited that a refund has given back already. Returns None where the documents
-    say what the order does, apart from cents that moved between the net and the tax of a line whose price did not change. Raises `Held`
-    where the currency or the convention of prices is another, and where more would be credited than is left.
+    `credits` are all credit notes of the order; `translate` names what moves. Returns None where the documents say what the order does,
+    apart from cents that moved between the net and the tax of a line whose price did not change. Raises `Held` where the currency or the
+    convention of prices is another, where more would be credited than is left, where goods that came back are taxed otherwise now, and
+    where a discount is taken away of which refunds have given back more than is left of it.
     """
     whole = charged(invoices, credits)
     if (current.currency, current.prices_include_tax) != (whole.currency, whole.prices_include_tax):
         raise Held(f"amendment: the order is now in {current.currency} or states its prices otherwise than invoice {whole.number} does")
-    ledger = Ledger.after(whole, [note for note in credits if not is_amendment(note)])
+    before, after = _named(whole.lines), _named(current.lines)
+    pairs = {line.position: (line, _in_the_words_of(line, after[name]) if name in after else None) for name, line in before.items()}
+    freed = _freed(Ledger.after(whole, credits, translate), pairs)
+    ledger = Ledger.after(whole, credits, translate, also=freed)
     buckets = {bucket.line.position: bucket for bucket in ledger.buckets}
     work = _Work(current.currency, current.prices_include_tax)
-    before, after = _named(whole.lines), _named(current.lines)
     fresh = max([line.position for document in invoices for line in document.lines] + [_last(invoices, credits)])
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name), after.get(name)
@@ -63,12 +73,38 @@ def difference(invoices: Sequence[Document], credits: Sequence[Document], curren
     if amendment is None:
         return None
     given = sum(line.gross for line in amendment.removed) - sum(line.gross for line in amendment.added)
-    if given > ledger.left:
+    back = sum(line.gross for line in freed)
+    if given > ledger.left + back:
         raise Held(
             f"over_credit: the order was changed by {text(given, whole.currency)} {whole.currency} less, but only"
-            f" {text(ledger.left, whole.currency)} of invoice {whole.number} is left: compare its refunds with the order"
+            f" {text(ledger.left + back, whole.currency)} of invoice {whole.number} is left: compare its refunds with the order"
         )
-    return amendment
+    if not freed:
+        return amendment
+    lines = {line.position: line for line in whole.lines}
+    work_in(lines, amendment.added, 1)
+    work_in(lines, amendment.removed, -1)
+    elsewhere = Ledger.after(whole.model_copy(update={"lines": tuple(lines.values())}), credits, translate, also=freed)
+    elsewhere.give_more(-back, say(Phrase.REFUND, translate))
+    return amendment.model_copy(update={"removed": _numbered([*amendment.removed, *freed, *elsewhere.lines()])})
+
+
+def _freed(ledger: Ledger, pairs: Mapping[int, tuple[DocumentLine, DocumentLine | None]]) -> tuple[DocumentLine, ...]:
+    """Negative lines that take back what refunds gave by amount on lines that have not enough left for what is taken off them."""
+    refund = say(Phrase.REFUND, ledger.translate)
+    for bucket in ledger.buckets:
+        old, new = pairs[bucket.line.position]
+        reduction, given = _reduction(old, new), old.gross - bucket.left
+        if old.gross < 0 and abs(new.gross if new else 0) < abs(given):
+            raise Held(
+                f"discount_changed: a refund gave back a part of the discount in line {old.position} of the invoice: amend it by hand"
+            )
+        if new is not None and new.gross and reduction == _delta(None, old) and given > bucket.by_amount:
+            raise Held(f"tax_changed: a refund gave back goods of line {old.position} of the invoice, whose tax changed: amend it by hand")
+        if old.gross > 0 and bucket.by_amount > 0 and not _fits(bucket, *reduction):
+            name = say(Phrase.OF_LINE, ledger.translate, name=refund, line=old.name)
+            ledger.take(bucket, -bucket.by_amount, name[:2_000])
+    return ledger.lines()
 
 
 def _last(invoices: Sequence[Document], credits: Sequence[Document]) -> int:
@@ -111,13 +147,12 @@ class _Work:
         if min(parts) >= 0:
             self.added.append(self._line(model, old, new, taxes, net))
         elif max(parts) <= 0:
-            self._credit(model, old, new, bucket, {key: -amount for key, amount in taxes.items()}, -net)
+            self._credit(model, old, new, bucket, *_reduction(old, new))
         elif max(map(abs, parts)) <= 1:
             self.cents.append((model, taxes, net))
         else:  # another tax on the same goods: the line goes, and comes back as it is now
             if old is not None:
-                gone, value = _delta(None, old)
-                self._credit(old.model_copy(update={"original_line": position}), old, None, bucket, gone, value)
+                self._credit(old.model_copy(update={"original_line": position}), old, None, bucket, *_reduction(old, new))
             if new is not None:
                 self.added.append(self._line(model, None, new, *_delta(None, new)))
 
@@ -134,10 +169,9 @@ class _Work:
         if bucket is not None and bucket.line.gross > 0:
             left = {tax_key(tax): tax.amount for tax in bucket.left_taxes()}
             left_net = bucket.left - sum(left.values())
-            fits = all(0 <= amount <= left.get(key, 0) for key, amount in taxes.items()) and 0 <= net <= left_net
-            if not fits or net + sum(taxes.values()) == bucket.left:
-                wanted = net + sum(taxes.values())
-                gross = min(wanted, bucket.left)
+            wanted, free = net + sum(taxes.values()), bucket.left + min(0, bucket.by_amount)
+            if not _fits(bucket, taxes, net) or wanted > free or wanted == bucket.left:
+                gross = min(wanted, free)
                 if gross < wanted:
                     self._note_refunded(wanted - gross)
                 if gross <= 0:
@@ -201,6 +235,21 @@ def _delta(old: DocumentLine | None, new: DocumentLine | None) -> tuple[dict[Tax
         for tax in line.taxes if line else ():
             taxes[tax_key(tax)] = taxes.get(tax_key(tax), 0) + sign * tax.amount
     return taxes, (new.net if new else 0) - (old.net if old else 0)
+
+
+def _reduction(old: DocumentLine | None, new: DocumentLine | None) -> tuple[dict[TaxKey, Minor], Minor]:
+    """What is to be credited of a line, its taxes and its net: what it charges less, or all of it where it is taxed otherwise now."""
+    taxes, net = _delta(new, old)
+    parts = [*taxes.values(), net]
+    if min(parts) >= 0:
+        return taxes, net
+    return ({}, 0) if max(parts) <= 0 or max(map(abs, parts)) <= 1 else _delta(None, old)
+
+
+def _fits(bucket: Bucket, taxes: Mapping[TaxKey, Minor], net: Minor) -> bool:
+    """Whether earlier notes have left that much of each tax of a line, and of its net."""
+    left = {tax_key(tax): tax.amount for tax in bucket.left_taxes()}
+    return all(0 <= amount <= left.get(key, 0) for key, amount in taxes.items()) and 0 <= net <= bucket.left - sum(left.values())
 
 
 def _in_the_words_of(old: DocumentLine, new: DocumentLine) -> DocumentLine:

@@ -1,6 +1,6 @@
 """What an order's documents charge together, and the documents that follow it when it changes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -50,9 +50,7 @@ def charged(invoices: Sequence[Document], credits: Sequence[Document]) -> Docume
     lines = {line.position: line for line in first.lines}
     for document in amendments:
         sign = -1 if document.kind is DocumentKind.CREDIT_NOTE else 1
-        for line in document.lines:
-            position = line.original_line or len(lines) + 1
-            lines[position] = _merged(lines.get(position), line, position, sign)
+        work_in(lines, document.lines, sign)
     merged = tuple(lines[position] for position in sorted(lines))
     kept = tuple(line for line in merged if any((line.net, line.tax, *(tax.amount for tax in line.taxes))) or line in first.lines) or merged
     return Document.model_validate(
@@ -64,6 +62,23 @@ def charged(invoices: Sequence[Document], credits: Sequence[Document]) -> Docume
             "national_tax": _national_sum(first, amendments),
         }
     )
+
+
+def work_in(lines: dict[int, DocumentLine], changes: Iterable[DocumentLine], sign: int) -> None:
+    """Add what an amendment charges to lines by position, or with a `sign` of -1 take it away; what refunds gave back is no charge."""
+    for line in changes:
+        if not line.by_amount:
+            position = line.original_line or len(lines) + 1
+            lines[position] = _merged(lines.get(position), line, position, sign)
+
+
+def taken_off(amendments: Iterable[Document]) -> dict[str, Minor]:
+    """What credit notes took off each line of an order because it changed, by the line's id."""
+    found: dict[str, Minor] = {}
+    for line in (line for note in amendments if note.kind is DocumentKind.CREDIT_NOTE for line in note.lines):
+        if line.order_line and not line.by_amount:
+            found[line.order_line] = found.get(line.order_line, 0) + line.gross
+    return found
 
 
 def _merged(own: DocumentLine | None, line: DocumentLine, position: int, sign: int) -> DocumentLine:

@@ -2,9 +2,15 @@
 
 The money that was returned decides the total; the goods decide where it is placed. How a line's taxes follow is `domain.ledger`'s: the
 tax that the platform states for goods where it is that of the invoice in proportion, within a unit, and the latter everywhere else.
+
+Refunds that are known are credited in the order of their times (`actions.issue`). One that is heard of only when the note of a later one is
+issued finds less: the totals of the notes are the same, and so is the sum of their taxes once the last has been given back. Of each rate
+the tax of one note can then be one unit another for goods of the same line, two for money alone; where both kinds mix, money alone is
+placed on what the goods have left, so on other lines. A cancellation that is heard of before its refund gives back everything, and the
+refund is ignored, with the name of that note.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -47,6 +53,7 @@ class _Part:
     bucket: Bucket | None = None
     quantity: Decimal = Decimal(1)
     tax: Decimal | None = None
+    line: str = ""
     shipping: bool = False
     adjustment: bool = False
     placed: Minor = 0
@@ -63,9 +70,18 @@ def remaining(invoice: Document, earlier: Sequence[Document]) -> tuple[Remaining
 
 
 def credit_lines(
-    invoice: Document, earlier: Sequence[Document], *, refund: Refund | None, order: Order, translate: Translate = in_english
+    invoice: Document,
+    earlier: Sequence[Document],
+    *,
+    refund: Refund | None,
+    order: Order,
+    translate: Translate = in_english,
+    taken_off: Mapping[str, Minor] | None = None,
 ) -> Credited:
     """The lines that give back `refund`, or everything that is left where it is None.
+
+    `taken_off` is what credit notes gave back because the order changed, by the id of the order's line: a refund of such a line is the
+    same fact, as far as the line has nothing left.
 
     Each line names the invoice's line that it gives back (`original_line`). What a refund returns without naming goods is placed on all
     lines by their remaining gross; what it keeps (a restocking fee, less money than the goods were worth) is a negative line. The note
@@ -76,21 +92,44 @@ def credit_lines(
     """
     ledger = Ledger.after(invoice, earlier, translate)
     if ledger.left == 0:
-        raise Ignored("nothing is left of the invoice to give back")
+        notes = ", ".join(note.number for note in earlier)
+        raise Ignored(f"nothing is left of the invoice to give back{f': credit note {notes} did' if notes else ''}")
     if refund is None:
         ledger.give_rest()
         return Credited(lines=ledger.lines())
     parts = _parts(ledger, refund, order)
     money = _money(ledger, refund, order, parts)
+    money, findings = _without_changes(ledger, parts, money, taken_off or {})
     if money > ledger.left:
         currency = invoice.currency
         raise Held(
             f"over_refund: refund {refund.id} returns {text(money, currency)} {currency}, but only {text(ledger.left, currency)} {currency}"
             f" of invoice {invoice.number} is left: check the refund in the shop"
         )
-    findings = _place(ledger, parts, money)
+    findings += _place(ledger, parts, money)
     lines = ledger.lines()
     return Credited(lines=lines, findings=(*findings, *_other_taxes(ledger, lines)))
+
+
+def _without_changes(ledger: Ledger, parts: Sequence[_Part], money: Minor, taken_off: Mapping[str, Minor]) -> tuple[Minor, list[Finding]]:
+    """The money, and by the way the parts, without what was credited when the order changed: goods that are not in their line any more."""
+    credited = 0
+    gone = dict(taken_off)
+    for part in parts:
+        charged = part.bucket.left + part.bucket.by_amount if part.bucket else 0
+        same = max(0, min(part.placed - max(0, charged), gone.get(part.line, 0)))
+        gone[part.line] = gone.get(part.line, 0) - same
+        part.placed -= same
+        credited += same
+    if not credited:
+        return money, []
+    stated = text(credited, ledger.invoice.currency)
+    if money == credited:
+        raise Ignored(f"the {stated} {ledger.invoice.currency} that the refund gives back were credited when the order changed")
+    if money < credited:
+        kept = text(credited - money, ledger.invoice.currency)
+        raise Held(f"less_refunded: {stated} were credited when the order changed, {kept} less was paid back: invoice that by hand")
+    return money - credited, [_info("amended_before", f"{stated} of the refund had been credited when the order changed")]
 
 
 def _other_taxes(ledger: Ledger, lines: Sequence[DocumentLine]) -> Iterator[Finding]:
@@ -113,7 +152,11 @@ def _parts(ledger: Ledger, refund: Refund, order: Order) -> list[_Part]:
     for line in refund.lines:
         own = buckets.get(line.line)
         gross = _gross(order, line.amount, line.tax, [own.line] if own else [])
-        parts.append(_Part(own.line.name if own else say(Phrase.REFUND, ledger.translate), gross, own, line.quantity or Decimal(1), line.tax))
+        parts.append(
+            _Part(
+                own.line.name if own else say(Phrase.REFUND, ledger.translate), gross, own, line.quantity or Decimal(1), line.tax, line.line
+            )
+        )
     charges = [bucket.line for bucket in ledger.buckets if bucket.line.kind is LineKind.SHIPPING]
     if refund.shipping:
         gross = _gross(order, refund.shipping, refund.shipping_tax, charges)

@@ -138,6 +138,8 @@ class DocumentLine(Frozen):
     """The id of the order's line."""
     original_line: int | None = None
     """On a credit note, the position on the invoice that this line gives back."""
+    by_amount: bool | None = None
+    """On a credit note, true where an amount was placed on the line without the line itself coming back."""
     parent: int | None = None
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ an order may arrive in any order and the invoice is the same. What was paid stan
 from collections.abc import Sequence
 from datetime import UTC, date, timedelta, tzinfo
 
-from adapter.domain.amended import charged, further_references, own_share
+from adapter.domain.amended import charged, further_references, own_share, taken_off
 from adapter.domain.credit import credit_lines
 from adapter.domain.document import (
     Document,
@@ -125,8 +125,10 @@ def draft_credit_note(
     if order.tax_given_by is TaxGivenBy.NOBODY:  # what it charged includes the tax that was taken out of it
         order = order.model_copy(update={"prices_include_tax": invoice.prices_include_tax})
     invoices = [invoice, *(each for each in amendments if each.kind is DocumentKind.INVOICE)]
-    whole = charged(invoices, [each for each in amendments if each.kind is DocumentKind.CREDIT_NOTE])
-    given = credit_lines(whole, earlier, refund=refund, order=order, translate=translate)
+    changes = [each for each in amendments if each.kind is DocumentKind.CREDIT_NOTE]
+    whole = charged(invoices, changes)
+    gone = taken_off(changes)
+    given = credit_lines(whole, [*earlier, *changes], refund=refund, order=order, translate=translate, taken_off=gone)
     sums = totals(given.lines, prices_include_tax=invoice.prices_include_tax)
     metadata = {"order_id": order.id, "order_number": order.number, "source": source_id} | inherited_reference(invoice.metadata)
     note = Document(

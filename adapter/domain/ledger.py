@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from adapter.domain.amended import TaxKey, tax_key
+from adapter.domain.amended import TaxKey, is_amendment, tax_key
 from adapter.domain.document import Document, DocumentLine, LineTax
 from adapter.domain.money import Minor, divide_half_up, from_minor, quotient, share_out
 from adapter.domain.phrases import Phrase, Translate, in_english, say
@@ -29,6 +29,8 @@ class Bucket:
     given: list[Minor]
     taken: Minor = 0
     """The gross that the note at hand gives back."""
+    by_amount: Minor = 0
+    """What of the gross that was given back was an amount placed on the line, less what was kept of it."""
 
     @property
     def left(self) -> Minor:
@@ -70,17 +72,22 @@ class Ledger:
     translate: Translate = in_english
 
     @classmethod
-    def after(cls, invoice: Document, earlier: Sequence[Document], translate: Translate = in_english) -> "Ledger":
-        """The ledger of an invoice from which `earlier` credit notes have already given back; `translate` names the entries."""
+    def after(
+        cls, invoice: Document, earlier: Sequence[Document], translate: Translate = in_english, also: Sequence[DocumentLine] = ()
+    ) -> "Ledger":
+        """The ledger of an invoice from which `earlier` credit notes, and lines `also`, have already given back; `translate` names the
+        entries. Credit notes for changes of the order count with what they move of refunds: what they take off is not in the invoice."""
         buckets = {
             line.position: Bucket(line, [*(tax.amount for tax in line.taxes), line.net], [0] * (len(line.taxes) + 1))
             for line in invoice.lines
         }
-        for line in (line for note in earlier for line in note.lines if line.original_line in buckets):
+        returned = (line for note in earlier for line in note.lines if line.by_amount or not is_amendment(note))
+        for line in (line for line in (*returned, *also) if line.original_line in buckets):
             bucket = buckets[line.original_line or 0]
-            amounts = {(tax.category, tax.name, tax.rate): tax.amount for tax in line.taxes}
-            returned = [amounts.get((tax.category, tax.name, tax.rate), 0) for tax in bucket.line.taxes]
-            bucket.given = [given + more for given, more in zip(bucket.given, [*returned, line.gross - sum(returned)], strict=True)]
+            bucket.by_amount += line.gross if line.by_amount else 0
+            amounts = {tax_key(tax): tax.amount for tax in line.taxes}
+            taxes = [amounts.get(tax_key(tax), 0) for tax in bucket.line.taxes]
+            bucket.given = [given + more for given, more in zip(bucket.given, [*taxes, line.gross - sum(taxes)], strict=True)]
         return cls(invoice, list(buckets.values()), translate=translate)
 
     @property
@@ -211,6 +218,7 @@ class Ledger:
             description=original.description if entry.goods else None,
             order_line=original.order_line,
             original_line=original.position,
+            by_amount=None if entry.goods else True,
             parent=positions.get(original.parent or 0) if entry.goods else None,
         )
 

@@ -48,9 +48,11 @@ def invoice_of(basket: Order) -> Document:
     return draft_invoice(basket, ENTITY, "shop-1", number="INV-1", issue_date=TODAY)[0]
 
 
-def credit(basket: Order, invoice: Document, earlier: Sequence[Document], refund: Refund | None) -> tuple[Document, tuple[Finding, ...]]:
-    number = f"CN-{len(earlier) + 1}"
-    return draft_credit_note(invoice, earlier, basket, ENTITY, "shop-1", number=number, issue_date=TODAY, refund=refund, reason=None)
+def credit(
+    basket: Order, invoice: Document, earlier: Sequence[Document], refund: Refund | None, amendments: Sequence[Document] = ()
+) -> tuple[Document, tuple[Finding, ...]]:
+    more: dict[str, Any] = {"refund": refund, "reason": None, "amendments": amendments}
+    return draft_credit_note(invoice, earlier, basket, ENTITY, "shop-1", number=f"CN-{len(earlier) + 1}", issue_date=TODAY, **more)
 
 
 def refund(id: str = "r1", *lines: RefundLine, money: str | None = None, adjustments: Sequence[Adjustment] = (), **more: Any) -> Refund:

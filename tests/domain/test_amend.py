@@ -1,8 +1,10 @@
 """Orders that change after their invoice: what is more is invoiced in addition, what is less is credited, to the cent."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -45,8 +47,8 @@ class Books:
     def give_back(self, basket: Order, refund: Refund | None) -> None:
         """A refund's credit note."""
         refunds = [note for note in self.credits if not is_amendment(note)]
-        note, _ = credit(basket, charged(self.invoices, self.credits), refunds, refund)
-        self.credits.append(note)
+        amendments = [*self.invoices[1:], *(note for note in self.credits if is_amendment(note))]
+        self.credits.append(credit(basket, self.invoices[0], refunds, refund, amendments)[0])
 
     @property
     def total(self) -> int:
@@ -162,6 +164,78 @@ def test_a_refund_may_give_back_what_was_added() -> None:
     assert (found.total, found.taxes()) == (0, {})
     with pytest.raises(Ignored, match="nothing is left"):
         found.give_back(wider, None)
+
+
+LATER = {
+    "gone": order("100.00", "15.97", MUG),
+    "exchanged": order("115.00", "18.36", MUG, line("bowl", "15.00", tax("0.19", "2.39"))),
+    "taxed otherwise": order("115.00", "18.36", MUG, BOOK | {"taxes": [tax("0.19", "2.39")]}),
+    "fewer": order("65.00", "8.96", MUG | {"amount": "50.00", "quantity": "2", "taxes": [tax("0.19", "7.98")]}, BOOK),
+}
+REFUNDS = {
+    "money": refund("r1", money="23.00"),
+    "much money": refund("r1", money="60.00"),
+    "goods": refund("r1", back("book", "15.00"), money="15.00"),
+}
+
+
+@pytest.mark.parametrize(("change", "what"), sorted({*product(LATER, REFUNDS)} - {("taxed otherwise", "goods")}))
+def test_a_change_and_a_refund_come_to_the_same_whichever_is_heard_of_first(change: str, what: str) -> None:
+    """Money alone leaves with no line, goods that leave the order are not credited twice, and the rest leaves nothing."""
+    later, returned = LATER[change], REFUNDS[what]
+    changed_first, refunded_first = books(FIRST, later), books(FIRST)
+    with suppress(Ignored):
+        changed_first.give_back(later, returned)
+    refunded_first.give_back(FIRST, returned)
+    refunded_first.see(later)
+    assert changed_first.total == refunded_first.total
+    for found in (changed_first, refunded_first):
+        found.see(later)
+        found.give_back(later, None)
+        assert (found.total, found.taxes()) == (0, {})
+
+
+def test_what_was_given_back_by_amount_goes_from_a_line_that_leaves_to_one_that_stays() -> None:
+    found = books(FIRST)
+    found.give_back(FIRST, refund("r1", money="23.00"))
+    assert rows(found.credits[0]) == [("Refund: Mug", 1681, 319, 2000), ("Refund: Book", 280, 20, 300)]
+    found.see(order("100.00", "15.97", MUG))
+    assert rows(found.credits[1]) == [("Book", 1402, 98, 1500), ("Refund: Book", -280, -20, -300), ("Refund: Mug", 252, 48, 300)]
+    assert (found.total, found.taxes()) == (7700, {"0.19": 1597 - 319 - 48})
+
+
+def test_less_money_than_was_credited_when_the_order_changed_is_held() -> None:
+    gone = order("100.00", "15.97", MUG)
+    with pytest.raises(Held, match=r"15\.00 were credited when the order changed, 2\.00 less was paid back"):
+        books(FIRST, gone).give_back(gone, refund("r1", back("book", "15.00"), money="13.00"))
+
+
+def test_what_was_kept_of_goods_stays_charged_when_they_leave_the_order() -> None:
+    found = books(FIRST)
+    found.give_back(FIRST, refund("r1", back("book", "15.00"), money="13.00"))
+    found.see(order("100.00", "15.97", MUG))
+    assert found.total == 10200
+
+
+def test_a_discount_of_which_refunds_gave_back_a_part_is_not_taken_away() -> None:
+    with_rebate = order("103.10", "15.05", MUG, BOOK, line("rebate", "-11.90", tax("0.19", "-1.90"), kind="discount"))
+    found = books(with_rebate)
+    found.give_back(with_rebate, refund("r1", money="20.00"))
+    with pytest.raises(Held, match="a part of the discount in line 3"):
+        found.see(FIRST)
+
+
+def test_goods_that_came_back_are_not_taxed_otherwise() -> None:
+    found = books(FIRST)
+    found.give_back(FIRST, REFUNDS["goods"])
+    with pytest.raises(Held, match="goods of line 2 of the invoice, whose tax changed"):
+        found.see(LATER["taxed otherwise"])
+
+
+def test_a_refund_of_goods_that_were_credited_when_the_order_changed_is_the_same_fact() -> None:
+    found = books(FIRST, LATER["gone"])
+    with pytest.raises(Ignored, match=r"the 15\.00 EUR that the refund gives back were credited when the order changed"):
+        found.give_back(LATER["gone"], REFUNDS["goods"])
 
 
 def test_nothing_that_is_not_charged_is_a_change() -> None:
