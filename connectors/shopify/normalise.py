@@ -158,7 +158,12 @@ def _totals(payload: Record, money: Money, total: Decimal, tax: Decimal | None, 
 
 
 def _due(payload: Record, money: Money) -> Decimal | None:
-    """`total_outstanding` has no presentment twin: nothing outstanding is nothing in any currency, other amounts are the shop's."""
+    """`total_outstanding` has no presentment twin: nothing outstanding is nothing in any currency, other amounts are the shop's.
+
+    None once an authorisation has lapsed: then nothing outstanding does not mean that it was paid.
+    """
+    if FINANCIAL.get(payload.text("financial_status") or "") is FinancialStatus.VOIDED:
+        return None
     due = payload.number("total_outstanding")
     return due if money is SHOP or not due else None
 

@@ -298,6 +298,12 @@ def test_progress_of_fulfilment() -> None:
     assert [line.quantity_shipped for line in part.lines] == [None, 1, None]
 
 
+def test_what_was_voided_was_not_paid() -> None:
+    payload = body("orders_create--free-shipping-code") | {"financial_status": "voided", "total_outstanding": "0.00"}
+    found = order_of(translate("orders/updated", payload))
+    assert (found.totals.paid, found.totals.due) == (None, None)
+
+
 def test_a_cancelled_order_keeps_what_was_charged() -> None:
     found = events("orders_cancelled--authorisation-voided")
     assert types(found) == ["order.updated", "order.created", "order.completed", "order.cancelled", "refund.issued"]
