@@ -63,7 +63,8 @@ class Made:
 
 
 async def make(services: Services, row: DocumentRow, document: Document, paid: Settlement, entity: Entity) -> tuple[Made, ...]:
-    """Every e-invoice that the entity wants. One that says what it said before keeps its verdict; nothing is written to the database."""
+    """Every e-invoice that the entity wants. One that says what it said before keeps its verdict, while the rules are the same; nothing is
+    written to the database."""
     known = {each.profile: each for each in await einvoices_of(row.id)}
     made = []
     for kind in dict.fromkeys(entity.einvoices):
@@ -82,8 +83,9 @@ async def _make(services: Services, document: Document, paid: Settlement, kind: 
     except Exception as error:  # a mistake of ours in a file beside the invoice must not keep the invoice from its buyer
         log.error("an e-invoice could not be written", profile=kind.value, error=described(error))
         return Made(kind, reason=f"could not be written: {described(error)}")
-    if before is not None and before.verdict is not None and before.xml_sha256 == digest(xml):
-        return Made(kind, xml, before.said)
+    said = before.said if before is not None and before.xml_sha256 == digest(xml) else None
+    if said is not None and services.validator.is_current(said):
+        return Made(kind, xml, said)
     try:
         return Made(kind, xml, await services.validator.validate(xml, kind.profile))
     except (GiveUp, TryAgain) as error:

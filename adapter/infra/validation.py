@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from adapter.errors import GiveUp, Misconfigured, TryAgain
 
 _PROGRAM = Path(__file__).with_name("validation_process.py")
 _LONGEST_ANSWER = 16 * 1024 * 1024
+_FURTHER = "rules"
+"""The name among a verdict's artefacts of all rule sets together that were dropped in."""
 
 
 class _Died(Exception):
@@ -36,11 +39,11 @@ class Validator:
             raise Misconfigured("ADAPTER_RULES", f"{rules} is no folder: create it, or leave the setting out")
         self.rules = rules
         self.timeout = timeout
-        """Seconds for one file, with its wait for those before it; the first one of a kind includes compiling its rules (about two seconds
-        each)."""
+        """Seconds for one file, once it is its turn; the first one of a kind includes compiling its rules (about two seconds each)."""
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._ids = count(1)
+        self._seen: tuple[tuple[tuple[str, int, int], ...], str] = ((), "")
 
     @property
     def pid(self) -> int | None:
@@ -63,16 +66,33 @@ class Validator:
         A process that dies is started again, once per file. Raises `TryAgain` when the answer takes longer than `timeout`, `GiveUp` for a
         file over which the process dies twice, and where the process cannot be started or the rules themselves cannot be run.
         """
-        try:
-            async with asyncio.timeout(self.timeout), self._turn:
-                answer = await self._answer(xml, profile)
-        except TimeoutError as error:
-            raise TryAgain(f"the e-invoice was not validated within {self.timeout:g} seconds") from error
+        async with self._turn:
+            further = self._further_rules()
+            try:
+                async with asyncio.timeout(self.timeout):
+                    answer = await self._answer(xml, profile)
+            except TimeoutError as error:
+                raise TryAgain(f"the e-invoice was not validated within {self.timeout:g} seconds") from error
         if "error" in answer:
             raise GiveUp(f"the rules cannot be run: {answer['error']}")
         findings = tuple(RuleFinding.model_validate(finding) for finding in answer["findings"])
         valid = all(finding.severity is not Severity.ERROR for finding in findings)
-        return Verdict(valid=valid, findings=findings, artefacts=answer["artefacts"])
+        return Verdict(valid=valid, findings=findings, artefacts=answer["artefacts"] | further)
+
+    def is_current(self, verdict: Verdict) -> bool:
+        """Whether the rules that lie in `rules` are those that the verdict was given by: what was dropped in or replaced is to be asked."""
+        return {name: digest for name, digest in verdict.artefacts.items() if name == _FURTHER} == self._further_rules()
+
+    def _further_rules(self) -> dict[str, str]:
+        """The digest of all rule sets in `rules`, by the name that it has among the artefacts; nothing where there are none."""
+        if self.rules is None:
+            return {}
+        paths = sorted(path for path in self.rules.rglob("*.xsl*") if path.suffix in {".xsl", ".xslt"})
+        stats = tuple((str(path), (stat := path.stat()).st_mtime_ns, stat.st_size) for path in paths)
+        if stats != self._seen[0]:
+            whole = sha256(b"".join(sha256(path.read_bytes()).digest() + str(path.relative_to(self.rules)).encode() for path in paths))
+            self._seen = (stats, whole.hexdigest()[:16])
+        return {_FURTHER: self._seen[1]} if stats else {}
 
     async def _answer(self, xml: bytes, profile: Profile) -> dict[str, Any]:
         try:

@@ -91,7 +91,7 @@ class Rules:
         self.transformer = self.processor.new_xslt30_processor()
         self.folder = folder
         self.schemas: dict[str, Any] = {}
-        self.sheets: dict[tuple[Path, float], tuple[Any, str]] = {}
+        self.sheets: dict[tuple[Path, int, int], tuple[Any, str]] = {}
 
     def verdict(self, content: bytes, profile: str) -> dict[str, Any]:
         """What is found, and by what; a file that fails its schema is not asked further."""
@@ -136,7 +136,7 @@ class Rules:
                     yield f"rules/{path.relative_to(self.folder)}", path
 
     def _compiled(self, path: Path) -> tuple[Any, str]:
-        key = (path, path.stat().st_mtime)
+        key = (path, (stat := path.stat()).st_mtime_ns, stat.st_size)
         if key not in self.sheets:
             digest = sha256(path.read_bytes()).hexdigest()[:16]
             self.sheets[key] = (self.transformer.compile_stylesheet(stylesheet_file=str(path)), digest)

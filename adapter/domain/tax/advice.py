@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from adapter.domain.einvoice.advice import einvoice_advice
 from adapter.domain.entity import Entity
 from adapter.domain.tax.adopt import Finding, Severity
 from adapter.domain.tax.duties import NO_DUTY, Duty, clearance, coming
@@ -10,7 +11,8 @@ from adapter.domain.tax.territory import place
 
 
 def advice(entity: Entity, today: date) -> tuple[Finding, ...]:
-    """What lacks (`missing`), then what is owed today to businesses and to consumers, then what will be. None of it stops anything."""
+    """What lacks (`missing`), also of the e-invoices that are wanted, then what is owed today to businesses and to consumers, then what will
+    be. None of it stops anything."""
     if entity.address.country is None:
         return missing(entity)
     country = place(entity.address.country).country
@@ -29,7 +31,7 @@ def advice(entity: Entity, today: date) -> tuple[Finding, ...]:
         )
         for row in coming(country, today)
     ]
-    return (*missing(entity), *told)
+    return (*missing(entity), *einvoice_advice(entity), *told)
 
 
 _AUDIENCES = {"business": "businesses", "consumer": "consumers", "all": "everybody"}
