@@ -23,7 +23,7 @@ FROM python:3.11-slim-bookworm
 # fc-cache writes the fonts' index into the image: at run time nothing there can be written.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        chromium-headless-shell fontconfig fonts-liberation fonts-noto-color-emoji fonts-noto-cjk fonts-noto-core tini \
+        chromium-headless-shell fontconfig fonts-dejavu-core fonts-liberation fonts-noto-cjk fonts-noto-color-emoji fonts-noto-core tini \
     && rm -rf /var/lib/apt/lists/* \
     && fc-cache --system-only --really-force \
     && groupadd --gid 10001 adapter \

@@ -65,7 +65,8 @@ def fonts_missing() -> list[str]:
 def install(report: Report = lambda line: None, explicit: str | None = None) -> list[str]:
     """Bring a Chromium, the fonts and poppler's tools onto this machine, and return what was done, line by line.
 
-    Does nothing, quickly, when everything is there; `explicit` is as for `find_chromium`. The Chromium comes from
+    Does nothing, quickly, when a Chromium, a font for each script and the tools are there; else it brings all typefaces as well. `explicit`
+    is as for `find_chromium`. The Chromium comes from
     Playwright's download, else from the distribution by apt-get, which needs root or sudo without a password. Raises `Misconfigured` that
     says what to run by hand.
     """
@@ -82,7 +83,7 @@ def install(report: Report = lambda line: None, explicit: str | None = None) -> 
     if not shutil.which("pdftotext"):
         packages.append("poppler-utils")
     if browser is None or packages:
-        _apt(packages, browser is None, say)
+        _apt(sorted({*packages, *TYPEFACES.values()}), browser is None, say)
     _verify(say, explicit)
     return done
 

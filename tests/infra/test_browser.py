@@ -80,7 +80,7 @@ printf '#!/bin/sh\\necho Some Font\\n' > {bare}/bin/fc-list; /bin/chmod +x {bare
 """,
     )
     done = browser.install()
-    packages = "fonts-noto-cjk fonts-noto-color-emoji fonts-noto-core poppler-utils"
+    packages = "fonts-dejavu-core fonts-liberation fonts-noto-cjk fonts-noto-color-emoji fonts-noto-core poppler-utils"
     assert log.read_text().splitlines() == [
         f"install -y --no-install-recommends chromium-headless-shell {packages}",
         "update",
