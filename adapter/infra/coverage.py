@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 
 from adapter.domain.document import Document
 from adapter.domain.tax.adopt import Finding, Severity
-from adapter.domain.text import printable
+from adapter.domain.text import dropped, printable
 
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """What shapes or separates its neighbours and is never drawn itself, beside the format characters (Default_Ignorable_Code_Point)."""
@@ -100,15 +101,29 @@ def _named(character: str) -> str:
 
 
 def coverage_findings(document: Document) -> list[Finding]:
-    """A warning where something in a document cannot be drawn on this machine."""
-    text = printable(document.canonical())
-    lacking = [*missing(text), *unjoined(text)]
-    if not lacking:
-        return []
-    named = ", ".join(" with ".join(f"U+{ord(each):04X}" for each in characters) for characters in lacking[:10])
-    named += " …" if len(lacking) > 10 else ""
-    told = f"no installed font has {named}: shown as code points in brackets; install a font that has them"
-    return [Finding(severity=Severity.WARNING, code="text_not_drawable", message=told)]
+    """A warning where something in a document cannot be drawn, on this machine or on any."""
+    texts = tuple(_texts(document.model_dump()))
+    text = printable("\n".join(texts))
+    told = []
+    if lacking := [*missing(text), *unjoined(text)]:
+        told.append(f"no installed font has {_list(lacking)}: shown as code points in brackets; install a font that has them")
+    if gone := sorted(dropped("\n".join(texts))):
+        told.append(f"nothing can be drawn for {_list(gone)}: left out of the page")
+    return [Finding(severity=Severity.WARNING, code="text_not_drawable", message="; ".join(told))] if told else []
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in the fields of a document."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def _list(characters: Sequence[str]) -> str:
+    named = ", ".join(" with ".join(f"U+{ord(each):04X}" for each in together) for together in characters[:10])
+    return named + " …" * (len(characters) > 10)
 
 
 def _ignorable(character: str) -> bool:

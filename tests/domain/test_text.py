@@ -3,7 +3,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.domain.text import one_line, printable
+from adapter.domain.text import dropped, one_line, printable
 
 
 def test_plain_text_stays_as_it_is():
@@ -32,7 +32,25 @@ def test_joiners_and_directions_are_kept():
     assert printable("👩\u200d🎨 \u200fעברית") == "👩\u200d🎨 \u200fעברית"
 
 
-@given(st.text())
+def test_no_text_turns_what_stands_around_it():
+    assert printable("Mug \u202efdp.exe\u202c \u202aa\u202db") == "Mug fdp.exe ab"
+    assert printable("\u2067open") == "\u2067open\u2069"
+    assert printable("a\u2069 \u2068b\u2069 \u2069c\u2066") == "a \u2068b\u2069 c\u2066\u2069"
+    assert printable("Byte\ufeff order \ufff9mark\ufffb") == "Byte order mark"
+
+
+def test_marks_do_not_pile_up_over_the_lines_above():
+    assert printable("Z" + "\u0351" * 40 + "alg\u0344" + "\u0344" * 20 + "o") == "Z" + "\u0351" * 8 + "alg" + "\u0308\u0301" * 4 + "o"
+    assert printable("ที่ שָׁלוֹם Việt") == "ที่ שָׁלוֹם Việt"
+    assert printable("----------") == "----------"
+
+
+def test_what_is_dropped_is_known():
+    assert dropped("a\x07\r\n\t\x85\ue000\u202e\u2067") == {"\x07", "\ue000", "\u202e"}
+    assert dropped("Büro\n") == frozenset()
+
+
+@given(st.text(st.characters() | st.sampled_from("\u0344\u0351\u2066\u2069\u202e\u1100\u1161")))
 def test_the_result_is_drawable_and_stable(text):
     clean = printable(text)
     assert printable(clean) == clean
