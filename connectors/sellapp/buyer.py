@@ -2,8 +2,9 @@
 
 import re
 
+from adapter.domain.lenient import text
 from adapter.domain.order import Address, Party, TaxId
-from connectors.sellapp.payload import Customer, text
+from connectors.sellapp.payload import Customer
 
 _BILLING = {
     "name": ("name", "full_name"),

@@ -13,11 +13,12 @@ from pydantic import Field, SecretStr, model_validator
 
 from adapter.connector import Connector, Context, Headers, Hint, Inbound, Json, Pull, SourceSettings
 from adapter.domain.event import Event, EventType, facts
+from adapter.domain.lenient import text
 from adapter.domain.parsing import parse_json
 from adapter.errors import GiveUp
 from adapter.signature import Scheme
 from connectors.sellapp.normalise import order_of
-from connectors.sellapp.payload import Amounts, text
+from connectors.sellapp.payload import Amounts
 
 API = "https://sell.app/api/v2"
 

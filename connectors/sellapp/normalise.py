@@ -13,6 +13,7 @@ from decimal import Decimal
 from pydantic import ValidationError
 
 from adapter.connector import Json
+from adapter.domain.lenient import read, text, unreadable
 from adapter.domain.money import exact_sum, quotient, to_minor
 from adapter.domain.order import (
     Discount,
@@ -33,7 +34,7 @@ from adapter.domain.order import (
 )
 from adapter.errors import GiveUp
 from connectors.sellapp.buyer import buyer_of
-from connectors.sellapp.payload import Amounts, Invoice, Price, StatusEntry, Variant, major, properties, read, text, unreadable
+from connectors.sellapp.payload import Amounts, Invoice, Price, StatusEntry, Variant, major, properties
 
 _STAGES = {
     "PENDING": (Stage.PENDING, FinancialStatus.PENDING),

@@ -8,31 +8,16 @@ the same places, so both are read.
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BeforeValidator, Field
 
-from adapter.connector import Json
+from adapter.domain.lenient import Key, Payload, Stated, Text, key, text
 from adapter.domain.money import CurrencyCode, exact, exponent
-from adapter.errors import GiveUp
 
 Amounts = Literal["minor", "major"]
-LONGEST_TEXT = 2_000
 _LONGEST_NAME = 200
 _MOST_PROPERTIES = 200
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def text(value: Any) -> str | None:
-    """A text or number as text, cut at 2,000 characters; None for nothing and for anything else."""
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return format(value, "f") if isinstance(value, Decimal) else str(value)
-    return value.strip()[:LONGEST_TEXT] or None if isinstance(value, str) else None
-
-
-def _key(value: Any) -> str | None:
-    found = text(value)
-    return found if found and len(found) <= 255 else None
 
 
 def _money(value: Any) -> Any:
@@ -44,10 +29,6 @@ def _pair(value: Any) -> Any:
     return {"exclusive": value, "inclusive": value} if isinstance(value, str | int | Decimal) else value
 
 
-def _stated(value: Any) -> Any:
-    return None if value is None or value == "" else exact(value)
-
-
 def _whole(value: Any) -> Any:
     """A list of objects; anything that is not one holds nothing that can be read."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
@@ -57,17 +38,8 @@ def _record(value: Any) -> Any:
     return value if isinstance(value, dict) else {}
 
 
-Text = Annotated[str | None, BeforeValidator(text)]
-Key = Annotated[str | None, BeforeValidator(_key)]
-Stated = Annotated[Decimal | None, BeforeValidator(_stated)]
 Record = Annotated[dict[str, Any], BeforeValidator(_record)]
 Flag = Annotated[bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)]
-
-
-class Payload(BaseModel):
-    """Base of everything here: unknown fields are passed over, as SellApp adds some without notice."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Pair(Payload):
@@ -149,8 +121,8 @@ class Customer(Payload):
     browser_agent: Text = None
     vat_id: Key = None
     vat: Annotated[CustomerVat | None, BeforeValidator(lambda value: value if isinstance(value, dict) else None)] = None
-    billing_details: Record = {}
-    discord_data: Record = {}
+    billing_details: Record = Field(default_factory=dict)
+    discord_data: Record = Field(default_factory=dict)
 
 
 class Variant(Payload):
@@ -163,13 +135,13 @@ class Variant(Payload):
     quantity: Stated = None
     total: Money = None
     price: Money = None
-    additional_information: Annotated[list[dict[str, Any]], BeforeValidator(_whole)] = []
+    additional_information: Annotated[list[dict[str, Any]], BeforeValidator(_whole)] = Field(default_factory=list)
 
 
 class Invoice(Payload):
     """SellApp's invoice, which is an order."""
 
-    id: Annotated[str, BeforeValidator(_key)]
+    id: Annotated[str, BeforeValidator(key)]
     payment: PaymentPart
     status: Annotated[StatusPart, BeforeValidator(lambda value: {"status": value} if isinstance(value, str) else value)]
     webhooks: Any = None
@@ -194,8 +166,8 @@ def major(value: Decimal, currency: str, amounts: Amounts) -> Decimal:
 def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Every text, number and flag inside a JSON value with its path, such as `gateway.data.total.base`."""
     members: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, member in members:
-        yield from flat(member, f"{name}.{key}" if name else str(key))
+    for step, member in members:
+        yield from flat(member, f"{name}.{step}" if name else str(step))
     if isinstance(value, bool):
         yield name, "true" if value else "false"
     elif (found := text(value)) is not None:
@@ -205,20 +177,3 @@ def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 def properties(value: Any, name: str = "") -> dict[str, str]:
     """`flat` as properties: at most 200, names cut at 200 characters."""
     return {path[:_LONGEST_NAME]: found for (path, found), _ in zip(flat(value, name), range(_MOST_PROPERTIES), strict=False)}
-
-
-def read(model: type[Model], value: Json, what: str) -> Model:
-    """`value` as `model`. Raises `GiveUp` naming the wrong fields, and a value only where an amount was expected."""
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise unreadable(what, error) from None
-
-
-def unreadable(what: str, error: ValidationError) -> GiveUp:
-    """The error for something that is not what it should be, naming the first three wrong fields."""
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
-    named = "; ".join(
-        f"{'.'.join(str(step)[:60] for step in problem['loc']) or 'the body'}: {problem['msg'][:200]}" for problem in problems[:3]
-    )
-    return GiveUp(f"{what} cannot be read: {named}")

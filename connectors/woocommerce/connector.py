@@ -18,10 +18,11 @@ from pydantic import Field, SecretStr, model_validator
 from adapter.connector import Answer, Connector, Context, Headers, Hint, Inbound, Json, Pull, SourceSettings
 from adapter.domain.entity import TimeZone
 from adapter.domain.event import Event, EventType, facts
+from adapter.domain.lenient import read
 from adapter.errors import GiveUp, Ignored
 from adapter.signature import Scheme
 from connectors.woocommerce.normalise import Shop, order_of
-from connectors.woocommerce.payload import RefundDetails, WooOrder, read, text
+from connectors.woocommerce.payload import RefundDetails, WooOrder, text
 
 DRAFTS = frozenset({"draft", "auto-draft", "checkout-draft", "new"})
 ORDER_ACTIONS = (

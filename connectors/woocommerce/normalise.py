@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from adapter.domain.lenient import unreadable
 from adapter.domain.money import exact_sum, quotient
 from adapter.domain.order import (
     Discount,
@@ -32,7 +33,7 @@ from adapter.domain.order import (
     Totals,
 )
 from connectors.woocommerce.parties import buyer_of, recipient_of
-from connectors.woocommerce.payload import GiftCard, Meta, RefundDetails, Row, TaxLine, WooOrder, text, unreadable
+from connectors.woocommerce.payload import GiftCard, Meta, RefundDetails, Row, TaxLine, WooOrder, text
 from connectors.woocommerce.refunds import refunds_of
 
 PLACED = frozenset({"on-hold", "processing", "completed", "refunded"})

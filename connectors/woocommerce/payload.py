@@ -6,38 +6,30 @@ so everything that is not money or identity may be missing, null or of another t
 
 from decimal import Decimal
 from html import unescape
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BeforeValidator
 
-from adapter.connector import Json
+from adapter.domain import lenient
+from adapter.domain.lenient import Payload, Stated
 from adapter.domain.money import CurrencyCode, exact
-from adapter.errors import GiveUp
-
-LONGEST_TEXT = 2_000
-Model = TypeVar("Model", bound=BaseModel)
 
 
 def text(value: Any) -> str | None:
     """A text or number as text with WordPress's HTML entities decoded (`&ndash;`), cut at 2,000 characters; None for anything else."""
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return format(value, "f") if isinstance(value, Decimal) else str(value)
-    return unescape(value).strip()[:LONGEST_TEXT] or None if isinstance(value, str) else None
+    return lenient.text(unescape(value) if isinstance(value, str) else value)
 
 
 def _key(value: Any) -> str | None:
     """An id, which plugins send as number or text; WordPress writes 0 or an empty text for "none"."""
-    found = text(value)
-    return found if found and found != "0" and len(found) <= 255 else None
+    found = lenient.key(value)
+    return found if found != "0" else None
 
 
 def _amount(value: Any) -> Decimal:
     """An amount; nothing is zero, as WooCommerce writes an empty text for it."""
-    return Decimal(0) if value is None or value == "" else exact(value.strip() if isinstance(value, str) else value)
-
-
-def _stated(value: Any) -> Decimal | None:
-    return None if value is None or value == "" else _amount(value)
+    found = lenient.stated(value)
+    return Decimal(0) if found is None else found
 
 
 def _rows(value: Any) -> Any:
@@ -56,14 +48,7 @@ def _objects(value: Any) -> list[Any]:
 Text = Annotated[str | None, BeforeValidator(text)]
 Key = Annotated[str | None, BeforeValidator(_key)]
 Money = Annotated[Decimal, BeforeValidator(_amount)]
-Stated = Annotated[Decimal | None, BeforeValidator(_stated)]
 Flag = Annotated[bool, BeforeValidator(lambda value: False if value is None or value == "" else value)]
-
-
-class Payload(BaseModel):
-    """Base of everything here: unknown fields are what plugins add, and are passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Meta(Payload):
@@ -215,20 +200,3 @@ class WooOrder(Payload):
     gift_cards: Annotated[tuple[GiftCard, ...], BeforeValidator(_rows)] = ()
     refunds: Annotated[tuple[RefundSummary, ...], BeforeValidator(_rows)] = ()
     meta_data: Metas = ()
-
-
-def read(model: type[Model], value: Json, what: str) -> Model:
-    """`value` as `model`. Raises `GiveUp` naming the wrong fields, and a value only where an amount was expected."""
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise unreadable(what, error) from None
-
-
-def unreadable(what: str, error: ValidationError) -> GiveUp:
-    """The error for a body that is not what its topic promises, naming the first three wrong fields."""
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
-    named = "; ".join(
-        f"{'.'.join(str(step)[:60] for step in problem['loc']) or 'the body'}: {problem['msg'][:200]}" for problem in problems[:3]
-    )
-    return GiveUp(f"{what} cannot be read: {named}")
