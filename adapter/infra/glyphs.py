@@ -56,12 +56,17 @@ def name_characters(document: Pdf) -> None:
 
 
 def with_usual_characters(cmap: bytes) -> bytes:
-    """A ToUnicode map, rewritten glyph by glyph where one of its characters has to change."""
+    """A ToUnicode map, rewritten glyph by glyph where one of its characters has to change.
+
+    So it is where a range's last byte would pass 255, as Chromium's of emoji do and no range may (ISO 32000-1, 9.10.3).
+    """
     found, named = _MAPPINGS.search(cmap), characters(cmap)
     better = {glyph: usual(text) for glyph, text in named.items()}
-    if found is None or better == named:
+    mappings = _MAPPING.findall(found[0] if found else b"")
+    too_far = any(int(value[-2:], 16) + int(last or first, 16) - int(first, 16) > 255 for first, last, value in mappings)
+    if found is None or (better == named and not too_far):
         return cmap
-    width = max(len(first) for first, _, _ in _MAPPING.findall(found[0]))
+    width = max(len(first) for first, _, _ in mappings)
     lines = [b"<%0*X> <%s>\n" % (width, glyph, text.encode("utf-16-be").hex().upper().encode()) for glyph, text in better.items()]
     blocks = (lines[at : at + 100] for at in range(0, len(lines), 100))
     return cmap[: found.start()] + b"".join(b"%d beginbfchar\n%sendbfchar\n" % (len(b), b"".join(b)) for b in blocks) + cmap[found.end() :]

@@ -230,6 +230,8 @@ async def test_look_alikes_are_read_as_what_people_type():
     assert with_usual_characters(cmap) == b"begin\n3 beginbfchar\n<0003> <9752>\n<0005> <0041>\n<0006> <0042>\nendbfchar\nend\n"
     unchanged = cmap.replace(b"2ED8", b"9752")
     assert with_usual_characters(unchanged) == unchanged
+    emoji = b"begin\n1 beginbfrange\n<05> <06> <D83CDFFF>\nendbfrange\nend\n"
+    assert with_usual_characters(emoji) == b"begin\n2 beginbfchar\n<05> <D83CDFFF>\n<06> <D83DDC00>\nendbfchar\nend\n"
 
 
 async def test_fonts_keep_their_outlines_and_lose_their_hints(chromium, make):
