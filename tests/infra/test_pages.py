@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapter.domain.clearance import ClearanceMark
 from adapter.domain.document import (
     Branding,
+    Document,
     DocumentKind,
     DocumentParty,
     LineTax,
+    NationalTax,
     OrderReference,
     Original,
     Settlement,
@@ -203,10 +206,36 @@ def test_what_somebody_typed_is_text_and_nothing_else(make):
     assert evil in text(html)
 
 
-def test_undrawable_characters_do_not_reach_the_page(make):
-    html = document_html(make(1, notes=("a\x00b\x7f\ue000c", "line one\nline two")), Settlement())
-    assert "<bdi>abc</bdi>" in html
-    assert "line one\nline two" in html
+EVIL = "a\x00\x07\x7f\ue000\ufeff\u202e\u2067\u2069\u2069z"
+
+
+FREE = {
+    "name", "company", "street", "city", "email", "phone", "website", "footer", "terms", "registration", "holder", "sku", "description",
+    "discount_name", "exemption", "reason", "source", "number", "customer_id", "value",
+}  # fmt: skip
+
+
+def evil(value):
+    """A document's fields with a text of that kind in every one that somebody writes freely."""
+    if isinstance(value, dict):
+        return {key: EVIL if key in FREE and isinstance(part, str) else evil(part) for key, part in value.items()}
+    return [EVIL if part == "free" else evil(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def test_undrawable_characters_reach_neither_page_nor_mail_from_any_field(make):
+    assert "line one\nline two" in document_html(make(1, notes=("line one\nline two",)), Settlement())
+    filled = make(
+        3, notes=("free",), mentions=("free",), reason="x", original=Original(number="1", issue_date=date(2026, 10, 1), sha256="0" * 64),
+        national_tax=NationalTax(currency="PLN", tax=1, rate=Decimal(4), source="x", rate_date=date(2026, 10, 1)),
+        seller=make(1).seller.model_copy(update={"footer": "x", "terms": "x"}),
+    )  # fmt: skip
+    document = Document.model_validate(evil(filled.model_dump()))
+    settlement = Settlement(paid=1, method=EVIL, clearance=ClearanceMark(state="cleared", id=EVIL))
+    parts = mail_parts("reminder", document=document, settlement=settlement, seller=document.seller, language="en", brand=document.branding)
+    for shown in (document_html(document, settlement), document_title(document), parts.subject, parts.text, parts.html):
+        assert "a\u2067\u2069z" in shown
+        assert re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\ue000\ufeff\u202e]", shown) == []
+        assert "\u2069\u2069" not in shown
 
 
 def test_the_policy_is_the_first_thing_in_the_head(make):
