@@ -157,5 +157,6 @@ def test_nested_entities_do_not_grow():
 
 def test_long_names_and_many_places_are_no_large_numbers():
     content = f"""<svg {SVG} viewBox="0 0 9 9"><defs><clipPath id="p1234567890">
-    <path d="M0 0.1234567890.1234567890 1e-12z"/></clipPath></defs><rect clip-path="url(#p1234567890)" width="99999999" height="1e5" fill="#1e90ff"/></svg>""".encode()
+    <path d="M0 0.1234567890.1234567890 1e-12z"/></clipPath></defs>
+    <rect clip-path="url(#p1234567890)" width="99999999" height="1e5" fill="#1e90ff"/></svg>""".encode()
     assert drawable_logo(content).count(b"1234567890") == 4
