@@ -98,6 +98,7 @@ _ENDED: dict[str, tuple[tuple[date, Rates], ...]] = {
         (date(2023, 12, 31), _rates("16", "7", super_reduced="3", parking="13")),
     ),
     "RO": ((date(2025, 7, 31), _rates("19", "5", "9")),),
+    "SA": ((date(2020, 6, 30), _rates("5")),),
     "SG": ((date(2022, 12, 31), _rates("7")), (date(2023, 12, 31), _rates("8"))),
     "SK": ((date(2024, 12, 31), _rates("20", "10")),),
 }
@@ -109,8 +110,12 @@ _OTHER_CURRENT = {"AE": _rates("5"), "SA": _rates("15"), "SG": _rates("9")}
 _REGIONAL = {"AT": ("19",), "FR": ("0.9", "1.05", "8.5", "13"), "GR": ("4", "17"), "PT": ("16", "22")}
 """Rates in the package's lists that apply in a part of the country alone: Jungholz and Mittelberg, Corsica and the overseas departments,
 Aegean islands, Azores and Madeira."""
-_REGIONAL_KNOWN = {**_REGIONAL, "GR": ("4", "9", "17"), "PT": ("4", "5", "9", "12", "16", "22"), "IC": ("5", "9.5", "15", "20")}
-"""IGIC's rates beside 7 and 3 % are general knowledge."""
+_ALSO_KNOWN = {
+    **_REGIONAL, "GR": ("4", "9", "17"), "PT": ("4", "5", "9", "12", "16", "22"), "IC": ("5", "9.5", "15", "20"), "IE": ("4.8",),
+    "NO": ("11.11",),
+}  # fmt: skip
+"""Further rates that may stand on a document: regional ones, livestock in Ireland, raw fish in Norway (both gobl). IGIC's beside 7 and 3 % are
+general knowledge."""
 
 _TERRITORIES: dict[str, tuple[tuple[date, Rates], ...]] = {
     "canary_islands": ((date.max, _rates("7", "3")),),
@@ -163,7 +168,7 @@ def known_rates(country: str, on: date) -> frozenset[Decimal]:
     known = rates(country, on)
     if known is None:
         return frozenset()
-    regional = (Decimal(rate) for rate in _REGIONAL_KNOWN.get(place(country).vat_country(goods=True), ()))
+    regional = (Decimal(rate) for rate in _ALSO_KNOWN.get(place(country).vat_country(goods=True), ()))
     return frozenset(fraction(percent) for percent in (*known.all(), *regional))
 
 

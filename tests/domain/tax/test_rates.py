@@ -54,6 +54,17 @@ def test_the_standard_rates_of_november_2026(country: str) -> None:
         ("FR", NOVEMBER_2026, "reduced", "0.055"),
         ("FR", NOVEMBER_2026, "super_reduced", "0.021"),
         ("DK", NOVEMBER_2026, "reduced", None),
+        ("SA", date(2020, 6, 30), "standard", "0.05"),
+        ("SA", date(2020, 7, 1), "standard", "0.15"),
+        ("SG", date(2022, 12, 31), "standard", "0.07"),
+        ("SG", date(2024, 1, 1), "standard", "0.09"),
+        ("EE", date(2024, 1, 1), "standard", "0.22"),
+        ("LU", date(2022, 12, 31), "standard", "0.17"),
+        ("LU", date(2024, 1, 1), "standard", "0.17"),
+        ("IE", date(2020, 8, 31), "standard", "0.23"),
+        ("IE", date(2021, 3, 1), "standard", "0.23"),
+        ("SK", date(2024, 12, 31), "standard", "0.2"),
+        ("RO", date(2025, 8, 1), "standard", "0.21"),
     ],
 )
 def test_rates_change_on_their_day(country: str, on: date, kind: str, wanted: str | None) -> None:
@@ -125,6 +136,8 @@ def test_known_rates_have_those_of_a_country_and_its_regions() -> None:
     assert Decimal("0.19") in known_rates("AT", NOVEMBER_2026)
     assert Decimal("0.14") not in known_rates("FI", NOVEMBER_2026)
     assert Decimal("0.14") in known_rates("FI", date(2025, 12, 31))
+    assert Decimal("0.048") in known_rates("IE", NOVEMBER_2026)
+    assert Decimal("0.1111") in known_rates("NO", NOVEMBER_2026)
 
 
 def test_nothing_is_said_that_is_not_known() -> None:
