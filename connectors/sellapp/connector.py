@@ -146,9 +146,11 @@ connector = Connector(
     events=dict.fromkeys(_STATED, _order),
     ignored=frozenset(
         {
-            *(f"{resource}.{change}" for resource in ("product", "variant") for change in ("created", "updated", "deleted")),
+            *(f"product.{change}" for change in ("created", "updated", "deleted", "trashed")),
+            *(f"variant.{change}" for change in ("created", "updated", "deleted", "sold_out")),
             "ticket_message.created",
             "feedback.created",
+            "cash_app.payment_requires_attention",
         }
     ),
     check=_check,

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from adapter.domain.lenient import Key, Payload, Stated, Text, key, text
-from adapter.domain.money import CurrencyCode, exact, exponent
+from adapter.domain.money import CurrencyCode, currency_code, exact, exponent
 
 Amounts = Literal["minor", "major"]
 _LONGEST_NAME = 200
@@ -23,6 +23,17 @@ _MOST_PROPERTIES = 200
 def _money(value: Any) -> Any:
     """A plain amount as the object that newer editions write."""
     return {"total": value} if isinstance(value, str | int | Decimal) and not isinstance(value, bool) and value != "" else value or None
+
+
+def _paid(value: Any) -> Any:
+    """As `_money`; None for an amount in no currency of a country, such as coins, and for one of another shape, such as theirs."""
+    amount = _money(value)
+    if not isinstance(amount, dict) or amount.get("total") is None:
+        return None
+    try:
+        return amount | {"currency": currency_code(amount["currency"])} if "currency" in amount else amount
+    except ValueError:
+        return None
 
 
 def _pair(value: Any) -> Any:
@@ -59,12 +70,13 @@ class Price(Payload):
 
 
 Money = Annotated[Price | None, BeforeValidator(_money)]
+Paid = Annotated[Price | None, BeforeValidator(_paid)]
 
 
 class GatewayData(Payload):
     """What of a gateway's own data is read; all of it is kept with the payment."""
 
-    total: Money = None
+    total: Paid = None
     transaction_id: Key = None
 
 
@@ -73,7 +85,7 @@ class Gateway(Payload):
 
     type: Text = None
     transaction: Key = None
-    total: Money = None
+    total: Paid = None
     data: Annotated[GatewayData, BeforeValidator(_record)] = GatewayData()
 
 

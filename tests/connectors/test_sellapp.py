@@ -31,6 +31,7 @@ DONE = [*PAID, "order.fulfilled"]
 ORDERS = {
     "order.completed--coupon": ("USD", "24.00", "0", DONE),
     "order.completed--coupon-on-priced-products": ("USD", "27.00", "0", DONE),
+    "order.completed--coin": ("USD", "45.00", "0", DONE),
     "order.completed--crypto": ("USD", "45.00", "0", DONE),
     "order.completed--older-edition": ("USD", "19", "0", DONE),
     "order.completed--pulled": ("USD", "19.99", "0", DONE),
