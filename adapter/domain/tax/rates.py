@@ -26,7 +26,7 @@ KNOWN_SINCE = date(2020, 1, 1)
 """No rate is known of a day before this."""
 UNCHECKED_SINCE = date(2026, 1, 1)
 """No rate is known of a day before this in a country whose history was not checked."""
-_CHECKED = EU | {"GB", "CH", "LI", "NO", "IS", "AE", "SA", "SG"}
+_CHECKED = EU | {"GB", "CH", "LI", "NO", "IS", "AE", "AU", "JP", "NZ", "SA", "SG"}
 
 
 class RateKind(StrEnum):
@@ -104,8 +104,11 @@ _ENDED: dict[str, tuple[tuple[date, Rates], ...]] = {
 }
 """Rates that ended, per country in the order of their last days."""
 
-_OTHER_CURRENT = {"AE": _rates("5"), "SA": _rates("15"), "SG": _rates("9")}
-"""Countries that the package does not have (gobl: AE since 2018-01-01, SA since 2020-07-01, SG since 2024-01-01)."""
+_OTHER_CURRENT = {
+    "AE": _rates("5"), "AU": _rates("10"), "JP": _rates("10", "8"), "NZ": _rates("15"), "SA": _rates("15"), "SG": _rates("9"),
+}  # fmt: skip
+"""Countries that the package does not have (gobl: AE since 2018-01-01, SA since 2020-07-01, SG since 2024-01-01; AU, JP and NZ, which have
+not changed since 2020, are general knowledge)."""
 
 _REGIONAL = {"AT": ("19",), "FR": ("0.9", "1.05", "8.5", "13"), "GR": ("4", "17"), "PT": ("16", "22")}
 """Rates in the package's lists that apply in a part of the country alone: Jungholz and Mittelberg, Corsica and the overseas departments,
@@ -114,8 +117,8 @@ _ALSO_KNOWN = {
     **_REGIONAL, "GR": ("4", "9", "17"), "PT": ("4", "5", "9", "12", "16", "22"), "IC": ("5", "9.5", "15", "20"), "IE": ("4.8",),
     "NO": ("11.11",),
 }  # fmt: skip
-"""Further rates that may stand on a document: regional ones, livestock in Ireland, raw fish in Norway (both gobl). IGIC's beside 7 and 3 % are
-general knowledge."""
+"""Further rates that may stand on a document: regional ones, livestock in Ireland, raw fish in Norway (both gobl). IGIC's beside 7 and 3 %
+are general knowledge."""
 
 _TERRITORIES: dict[str, tuple[tuple[date, Rates], ...]] = {
     "canary_islands": ((date.max, _rates("7", "3")),),

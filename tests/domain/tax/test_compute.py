@@ -227,8 +227,7 @@ def test_japan_rounds_once_for_each_rate(country: str, settings: dict[str, Any],
     """Three lines of 97 yen with 8.82 each in them: 26.45 in all, but 9 by line."""
     lines = [line(f"line-{index}", "97") for index in range(3)]
     number = {"JP": "T8010401050387", "AU": "51824753556"}[country]
-    rules = [{"name": "Tax", "rate": "0.10"}]
-    entity = seller(country, number=number, rules=rules, **settings)
+    entity = seller(country, number=number, registrations=[{"country": country, "number": number}], **settings)
     basket = order("291", "0", *lines, currency="JPY", buyer=buyer(country), tax_given_by="nobody")
     assert taxed(basket, facts(basket, entity), language="en", translate=in_english).totals.tax == tax
 
