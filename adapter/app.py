@@ -114,6 +114,7 @@ class App:
             await self.chromium.close()
             await self.validator.close()
             await self.outbound.close()
+            remove_left_over()  # also of a predecessor that was killed and whose browser outlived it into this run
 
     @asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator[str]:
@@ -206,7 +207,7 @@ class exclusive:  # noqa: N801 - reads as a statement
     def __enter__(self) -> None:
         if self._settings.is_postgres:
             return
-        self._settings.data.mkdir(parents=True, exist_ok=True)
+        database.make_folder(self._settings)
         self._file = (self._settings.data / "lock").open("w")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -224,7 +225,7 @@ def keys_of(settings: Settings) -> list[str]:
         return [key.strip() for key in settings.secret_keys.get_secret_value().split(",") if key.strip()]
     path = settings.data / KEY_FILE
     if not path.exists():
-        settings.data.mkdir(parents=True, exist_ok=True)
+        database.make_folder(settings)
         _write_once(path, Vault.new_key())
     return path.read_text(encoding="ascii").split()
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import unused_port
 from prometheus_client import REGISTRY
 from pydantic.fields import FieldInfo
 from standardwebhooks.webhooks import WebhookVerificationError
@@ -30,6 +29,7 @@ from adapter.domain.tax.settings import TaxSettings
 from adapter.infra.secrets import Vault
 from adapter.settings import Settings
 from adapter.signature import Scheme, new_secret, standard_headers
+from tests.house import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
         env=ENVIRONMENT | SECRETS | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -189,17 +189,17 @@ def test_applying_again_encrypts_with_the_new_key(folder: Path) -> None:
 
 
 @pytest.fixture
-def shell(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def shell(folder: Path, own_port: int) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """A shell in the folder, as a reader has it, with the port that the README names replaced by a free one; ends with all it started."""
     path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
-    environment = ENVIRONMENT | {"PATH": path, "ADAPTER_PORT": str(unused_port())}
+    environment = ENVIRONMENT | {"PATH": path, "ADAPTER_PORT": str(own_port)}
     with (folder / "said").open("w") as said:
         process = subprocess.Popen(
             ["sh", "-eu"], cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=said, text=True, start_new_session=True
         )
         yield process, environment
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
 def test_the_first_invoice(folder: Path, shell: tuple[subprocess.Popen[str], dict[str, str]]) -> None:
@@ -213,13 +213,20 @@ def test_the_first_invoice(folder: Path, shell: tuple[subprocess.Popen[str], dic
         shown = run(folder, "show", "order", "shop", "1001", "--json")
         return shown.returncode == 0 and any(document["pdf_sha256"] for document in json.loads(shown.stdout)["documents"])
 
-    for _ in range(60):
-        if (folder / "sent").exists() and ready():
-            break
+    end = time.monotonic() + PATIENCE
+    while not ((folder / "sent").exists() and ready()):
+        assert time.monotonic() < end, (folder / "said").read_text()
         assert process.poll() is None, (folder / "said").read_text()
         time.sleep(0.5)
     look = subprocess.run(
-        ["sh", "-eu"], cwd=folder, env=environment, input=blocks("first-look")[0], capture_output=True, text=True, timeout=60, check=False
+        ["sh", "-eu"],
+        cwd=folder,
+        env=environment,
+        input=blocks("first-look")[0],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert look.returncode == 0, look.stdout + look.stderr + (folder / "said").read_text()
     assert "23.80" in look.stdout

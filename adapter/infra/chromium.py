@@ -22,6 +22,8 @@ from adapter.infra.browser_process import Running, bounded, end, launch
 
 MAXIMUM_BYTES = 20 * 1024 * 1024
 MAXIMUM_PAGES = 500
+ANSWERS = 5.0
+"""Seconds in which a browser that is well closes a page, and answers a question."""
 MANY_ROWS = 500
 """A document with more table rows leaves the renderer with hundreds of megabytes: its page is not used again."""
 
@@ -193,13 +195,14 @@ class Chromium:
             return slot.session
         slot.running, slot.page, slot.session, slot.renders = running, None, None, 0
         slot.crashed.clear()
-        slot.page = await running.context.new_page()
-        slot.session = await running.context.new_cdp_session(slot.page)
-        slot.page.on("crash", lambda _: slot.crashed.set())
-        slot.session.on("Page.loadEventFired", lambda _: slot.loaded.set())
-        await slot.session.send("Page.enable")
-        slot.frame = (await slot.session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
-        return slot.session
+        page = slot.page = await running.context.new_page()
+        session = slot.session = await running.context.new_cdp_session(page)
+        # What is heard late of a page that was discarded says nothing of the one in its place.
+        page.on("crash", lambda _: slot.crashed.set() if slot.page is page else None)
+        session.on("Page.loadEventFired", lambda _: slot.loaded.set() if slot.session is session else None)
+        await session.send("Page.enable")
+        slot.frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
+        return session
 
     async def _discard(self, slot: _Slot) -> None:
         """Close the slot's page; where the browser does not do that, or no longer answers, it is ended too."""
@@ -208,8 +211,8 @@ class Chromium:
         slot.crashed.clear()
         if running is None or running is not self._running or running.gone.is_set():
             return
-        closed = page is None or await bounded(page.close(), 2)
-        if not closed or not await bounded(running.session.send("Browser.getVersion"), 2):
+        closed = page is None or await bounded(page.close(), ANSWERS)
+        if not closed or not await bounded(running.session.send("Browser.getVersion"), ANSWERS):
             await self._restart(running)
 
     async def _browser(self) -> Running:

@@ -16,12 +16,11 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from aiohttp.test_utils import unused_port
 from aiosmtpd.controller import Controller
 
 import connectors.shopify
 from adapter.signature import new_secret
-from tests.house import CONFIGURATION, SECRETS, SOURCE, signed_headers
+from tests.house import CONFIGURATION, PATIENCE, SECRETS, SOURCE, reserved, signed_headers
 
 COMMAND = str(Path(sys.executable).with_name("storefront-adapter"))
 FIXTURES = Path(connectors.shopify.__path__[0]) / "fixtures"
@@ -47,8 +46,9 @@ class Outside:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.smtp_port = unused_port()
-        self._smtp = Controller(self, hostname="127.0.0.1", port=self.smtp_port)
+        self._reserved = reserved()
+        self.smtp_port = self._reserved.getsockname()[1]
+        self._smtp = Controller(self, hostname="127.0.0.1", port=self.smtp_port, server_hostname="mail.example", ready_timeout=PATIENCE)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Consumer)
         self.consumer = f"http://127.0.0.1:{self._server.server_port}/in"
 
@@ -63,6 +63,7 @@ class Outside:
 
     def __exit__(self, *_: object) -> None:
         self._smtp.stop()
+        self._reserved.close()
         self._server.shutdown()
         self._server.server_close()
 
@@ -78,6 +79,7 @@ class Service:
             "ADAPTER_SMTP_SECURITY": "none",
             "ADAPTER_ALLOWED_NETWORKS": "127.0.0.0/8",
             "ADAPTER_SWEEP_SECONDS": "1",
+            "ADAPTER_RENDER_TIMEOUT": "120",
             "SHOPIFY": SECRETS["shopify"],
             "CONSUMER": new_secret(b"consumer" * 4),
         }
@@ -112,7 +114,7 @@ class Service:
         """End the serving process, if there is one."""
         if self._process is not None:
             self._process.terminate()
-            assert self._process.wait(30) == 0
+            assert self._process.wait(PATIENCE) == 0
             assert self._process.stdout is not None
             self._process.stdout.close()
             self._process = None
@@ -122,7 +124,7 @@ class Service:
         body = (FIXTURES / fixture).read_bytes() if isinstance(fixture, str) else fixture
         headers = signed_headers("shopify", body, datetime.now(UTC).timestamp(), topic, secret)
         try:
-            with urlopen(Request(f"{self.address}/hooks/shopify", body, headers), timeout=10) as answer:  # noqa: S310 - our own address
+            with urlopen(Request(f"{self.address}/hooks/shopify", body, headers), timeout=PATIENCE) as answer:  # noqa: S310 - our own address
                 status: int = answer.status
                 return status
         except HTTPError as error:
@@ -130,14 +132,14 @@ class Service:
 
     def rows(self, question: str, *values: object) -> list[tuple[Any, ...]]:
         """What the database holds, asked past the product."""
-        with sqlite3.connect(self.data / "adapter.db", timeout=10) as connection:
+        with sqlite3.connect(self.data / "adapter.db", timeout=PATIENCE) as connection:
             return connection.execute(question, values).fetchall()
 
-    def until(self, condition: Callable[[], object], seconds: float = 30) -> None:
+    def until(self, condition: Callable[[], object]) -> None:
         """Wait until a condition holds."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < end, f"not within {seconds} s; the log ends with {(self.folder / 'serve.log').read_text()[-2000:]}"
+            assert time.monotonic() < end, f"it does not come; the log ends with {(self.folder / 'serve.log').read_text()[-2000:]}"
             time.sleep(0.1)
 
     def idle(self) -> None:
@@ -147,7 +149,7 @@ class Service:
 
 def run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the installed command."""
-    return subprocess.run([COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 @pytest.fixture(scope="session")

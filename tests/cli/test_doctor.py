@@ -4,8 +4,6 @@ import os
 import sqlite3
 from pathlib import Path
 
-from aiohttp.test_utils import unused_port
-
 from adapter.infra.secrets import Vault
 from tests.cli.conftest import Outside, Service, run
 from tests.house import CONFIGURATION
@@ -49,18 +47,17 @@ def test_a_bare_machine_is_fine_and_left_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_would_stop_invoices_ends_with_an_error(day: Service) -> None:
+def test_what_would_stop_invoices_ends_with_an_error(day: Service, own_port: int) -> None:
     """Another key, no browser, no mail server: each is named with what to do, and the rest is still looked at."""
-    port = unused_port()
     done = day.run(
-        "doctor", code=1, ADAPTER_SECRET_KEYS=Vault.new_key(), ADAPTER_CHROMIUM="/nowhere/chromium", ADAPTER_SMTP_PORT=str(port)
+        "doctor", code=1, ADAPTER_SECRET_KEYS=Vault.new_key(), ADAPTER_CHROMIUM="/nowhere/chromium", ADAPTER_SMTP_PORT=str(own_port)
     )  # fmt: skip
     found = findings(done.stdout)
 
     assert {what for what, (state, _) in found.items() if state == "problem"} == {"keys", "chromium", "mail"}
     assert "ADAPTER_SECRET_KEYS" in found["keys"][1]
     assert "ADAPTER_CHROMIUM: '/nowhere/chromium' is not an executable file" in found["chromium"][1]
-    assert f"127.0.0.1:{port}" in found["mail"][1]
+    assert f"127.0.0.1:{own_port}" in found["mail"][1]
     assert found["disk"][0] == found["connectors"][0] == "ok"
 
 

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from tests.cli.conftest import Service, run
+from tests.house import PATIENCE
 
 
 def test_every_series(day: Service) -> None:
@@ -25,7 +26,7 @@ def test_every_series(day: Service) -> None:
 
 def test_a_gap_is_named_and_ends_with_an_error(day: Service, tmp_path: Path) -> None:
     """A number that was drawn past the service, in a copy of its data: it is named."""
-    with sqlite3.connect(day.data / "adapter.db", timeout=10) as original:
+    with sqlite3.connect(day.data / "adapter.db", timeout=PATIENCE) as original:
         original.execute("VACUUM INTO ?", (str(tmp_path / "adapter.db"),))
     original.close()
     with sqlite3.connect(tmp_path / "adapter.db") as connection:

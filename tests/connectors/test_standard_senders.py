@@ -21,6 +21,7 @@ from adapter.domain.event import EventType
 from adapter.domain.parsing import parse_json
 from adapter.signature import Scheme, verify
 from connectors.standard import connector
+from tests.house import PATIENCE
 
 README = Path(__file__).parents[2] / "connectors/standard/README.md"
 SECRET = "whsec_" + base64.b64encode(b"readme-" * 4).decode()
@@ -78,7 +79,7 @@ def run(files: Path, door: Door, script: str) -> subprocess.CompletedProcess[str
         env={"PATH": os.environ["PATH"], "HOOK_URL": f"http://127.0.0.1:{door.server_port}/hooks/shop", "HOOK_SECRET": SECRET},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

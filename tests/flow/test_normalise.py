@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 
 import connectors.woocommerce
 from adapter.clock import SimulatedClock
@@ -95,10 +95,10 @@ async def test_a_key_that_is_refused_is_a_dead_letter_that_says_what_to_do(still
 
 
 @pytest.mark.parametrize("down", [False, True])
-async def test_a_shop_that_is_ill_is_asked_again(still_house: House, shop: Shop, clock: SimulatedClock, down: bool) -> None:
+async def test_a_shop_that_is_ill_is_asked_again(still_house: House, shop: Shop, clock: SimulatedClock, own_port: int, down: bool) -> None:
     """500 and no connection: the same delivery later, then as if nothing had been."""
     if down:
-        await still_house.configure(WOOCOMMERCE.format(site=f"http://127.0.0.1:{unused_port()}"))
+        await still_house.configure(WOOCOMMERCE.format(site=f"http://127.0.0.1:{own_port}"))
         await still_house.send("woocommerce", REFUNDED, "order.updated")
         await still_house.run_due(without=WITHOUT)
         row = await ActionRow.get(kind="normalise")

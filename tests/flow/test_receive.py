@@ -15,7 +15,7 @@ from adapter.clock import SimulatedClock
 from adapter.flow import verify as verify_stage
 from adapter.infra.database import connection
 from adapter.infra.models import ActionRow, DeliveryRow, EventRow, RejectionRow
-from tests.house import SECRETS, House, Neighbourhood, signed_headers
+from tests.house import PATIENCE, SECRETS, House, Neighbourhood, signed_headers
 from tests.orders import completed, event
 
 BODY = json.dumps(completed()).encode()
@@ -223,8 +223,8 @@ async def test_no_content_encoding(still_house: House, encoding: str) -> None:
 
 @pytest.fixture
 async def small_house(tmp_path: Path, neighbourhood: Neighbourhood, clock: SimulatedClock) -> Any:
-    """A house that takes 2 KiB, waits a second for a body, and loses patience after three wrong signatures."""
-    limits = {"max_body": 2_048, "body_timeout": 1, "rejections_per_minute": 3}
+    """A house that takes 2 KiB, and loses patience after three wrong signatures."""
+    limits = {"max_body": 2_048, "body_timeout": 60, "rejections_per_minute": 3}
     async with House(tmp_path / "data", None, neighbourhood, working=False, clock=clock, **limits) as running:
         yield running
 
@@ -250,11 +250,12 @@ async def test_the_limit_and_one_byte_more(small_house: House) -> None:
     assert (row.copies, bytes(row.body)) == (2, full)
 
 
-async def test_a_body_that_does_not_arrive(small_house: House) -> None:
+async def test_a_body_that_does_not_arrive(tmp_path: Path, neighbourhood: Neighbourhood, clock: SimulatedClock) -> None:
     """408 after the time that a body has."""
     raw = b"POST /hooks/standard HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100\r\n\r\n{"
-    assert (await _raw(small_house, raw)).startswith(b"HTTP/1.1 408")
-    assert await stored() == 0
+    async with House(tmp_path / "data", None, neighbourhood, working=False, clock=clock, body_timeout=1) as impatient:
+        assert (await _raw(impatient, raw)).startswith(b"HTTP/1.1 408")
+        assert await stored() == 0
 
 
 @pytest.mark.parametrize(
@@ -404,7 +405,7 @@ async def _raw(house: House, content: bytes) -> bytes:
     writer.write(content)
     await writer.drain()
     try:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE):
             answer = await reader.readuntil(b"\r\n\r\n")
     finally:
         writer.close()

@@ -27,6 +27,7 @@ from adapter.domain.money import allocate, divide_half_up
 from adapter.domain.order import Address, LineKind, TaxId
 from adapter.infra.browser import find_chromium
 from adapter.infra.chromium import Chromium
+from tests.house import PATIENCE
 
 SELLER = Seller(
     name="Lindenhof Keramik GmbH",
@@ -145,7 +146,7 @@ async def chromium() -> AsyncIterator[Chromium]:
     """A running browser, shared; tests that hurt their browser start one of their own."""
     executable = find_chromium()
     assert executable is not None, "no Chromium: run `storefront-adapter doctor --install`"
-    running = Chromium(executable)
+    running = Chromium(executable, timeout=PATIENCE)
     yield running
     await running.close()
 

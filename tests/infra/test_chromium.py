@@ -3,6 +3,7 @@ import os
 import signal
 import socket
 import tempfile
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from pypdf import PdfReader
 from adapter.errors import GiveUp, TryAgain
 from adapter.infra.browser import find_chromium
 from adapter.infra.chromium import Chromium
+from tests.house import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -47,20 +49,27 @@ def descendants(kind: str = "") -> list[int]:
     return [pid for pid in below(os.getpid()) if parents[pid][1] != "Z" and kind in parents[pid][2]]
 
 
+def lives(pid: int) -> bool:
+    """Whether a process runs or is stopped, whoever its parent is by now."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 async def gone(processes) -> bool:
-    """Whether the processes end within five seconds; the kernel takes its time to let a killed one go."""
-    for _ in range(500):
-        if not processes():
-            return True
+    """Whether the processes end; the kernel takes its time to let a killed one go."""
+    end = time.monotonic() + PATIENCE
+    while processes() and time.monotonic() < end:  # noqa: ASYNC110 - what is asked lies in /proc
         await asyncio.sleep(0.01)
-    return False
+    return not processes()
 
 
 @asynccontextmanager
 async def browser(**options):
     """A browser of the test's own, with its processes: `(chromium, processes)`; `processes(kind)` are those that it brought."""
     before = set(descendants())
-    running = Chromium(find_chromium(), **options)
+    running = Chromium(find_chromium(), **{"timeout": PATIENCE, **options})
     try:
         yield running, lambda kind="": [pid for pid in descendants(kind) if pid not in before]
     finally:
@@ -127,7 +136,7 @@ async def test_a_page_that_leaves_itself_is_refused_and_the_next_one_is_whole(ch
         with pytest.raises(GiveUp, match="left its own page"):
             await chromium.pdf(f'<meta http-equiv=refresh content="0;url=http://127.0.0.1:{port}/gone"><p>text</p>')
         assert text(await chromium.pdf(HELLO)) == "Hello from the page"
-        assert text(await chromium.pdf('<meta http-equiv=refresh content="1;url=file:///etc/passwd"><p>first</p>')) == "first"
+        assert text(await chromium.pdf('<meta http-equiv=refresh content="60;url=file:///etc/passwd"><p>early</p>')) == "early"
         assert text(await chromium.pdf(HELLO)) == "Hello from the page"
     assert heard == []
 
@@ -142,14 +151,18 @@ async def test_pictures_are_there_when_the_page_is_printed(chromium):
 
 
 async def test_a_browser_killed_in_the_middle_costs_nothing_but_time():
-    async with browser() as (chromium, _):
-        await chromium.start()
-        printing = asyncio.create_task(chromium.pdf(SLOW[:100_000]))
+    async with browser() as (chromium, processes):
+        await chromium.pdf(HELLO)
+        hanging = processes("--type=renderer")
+        for pid in hanging:
+            os.kill(pid, signal.SIGSTOP)  # so that the print is not over before the browser is killed
+        printing = asyncio.create_task(chromium.pdf(SLOW[:20_000]))
         await asyncio.sleep(0.05)
         assert chromium.busy == 1
         os.kill(chromium._running.pid, signal.SIGKILL)
         assert "cell" in text(await printing)
-        assert (chromium.renders, chromium.failures, chromium.restarts) == (1, 0, 1)
+        assert (chromium.renders, chromium.failures, chromium.restarts) == (2, 0, 1)
+        assert await gone(lambda: [pid for pid in hanging if lives(pid)])
 
 
 async def test_a_renderer_killed_costs_a_page():
@@ -161,21 +174,33 @@ async def test_a_renderer_killed_costs_a_page():
         assert (chromium.renders, chromium.failures, chromium.restarts) == (2, 0, 0)
 
 
+async def given_up_after(seconds, chromium, html):
+    """The document printed, where its first attempt alone has so little time."""
+    chromium.timeout = seconds
+    printing = asyncio.create_task(chromium.pdf(html))
+    await asyncio.sleep(0)  # the attempt has begun, with its time
+    chromium.timeout = PATIENCE
+    return await printing
+
+
 @pytest.mark.parametrize(("kind", "restarts"), [("--type=renderer", 0), ("--no-startup-window", 1)])
-async def test_a_process_that_hangs_is_replaced(kind, restarts):
-    async with browser(timeout=1) as (chromium, processes):
+async def test_a_process_that_hangs_is_replaced(kind, restarts, monkeypatch):
+    monkeypatch.setattr("adapter.infra.chromium.ANSWERS", PATIENCE if not restarts else 1)
+    async with browser() as (chromium, processes):
         await chromium.pdf(HELLO)
         for pid in processes(kind):
             os.kill(pid, signal.SIGSTOP)
-        assert text(await chromium.pdf(HELLO)) == "Hello from the page"
+        assert text(await given_up_after(1, chromium, HELLO)) == "Hello from the page"
         assert (chromium.renders, chromium.failures, chromium.restarts) == (2, 0, restarts)
 
 
 async def test_a_document_that_never_ends_is_given_up_and_hurts_nobody():
-    async with browser(timeout=0.7) as (chromium, _):
+    async with browser() as (chromium, _):
         await chromium.pdf(HELLO)
+        chromium.timeout = 0.7
         with pytest.raises(GiveUp, match=r"not printed within 0\.7 s, twice"):
             await chromium.pdf(SLOW)
+        chromium.timeout = PATIENCE
         assert text(await chromium.pdf(HELLO)) == "Hello from the page"
         assert chromium.failures == 1
         assert chromium.busy == 0
@@ -222,14 +247,36 @@ async def test_nothing_is_left_behind(monkeypatch, tmp_path, killed):
             await chromium.pdf(HELLO)
 
 
-async def test_a_browser_that_does_not_start_says_why(tmp_path):
+BUS = "[1120/171203.5:ERROR:dbus/bus.cc:408] Failed to connect to the bus: Failed to connect to socket /run/dbus/system_bus_socket"
+NAMESPACES = """[1120/171547.8:FATAL:zygote_host_impl_linux.cc:130] No usable sandbox! If this is a Debian system, please install the
+chromium-sandbox package to solve this problem. If you want to live dangerously, you can try using --no-sandbox."""
+
+
+@pytest.mark.parametrize(
+    ("stderr", "expected"),
+    [
+        ("libnss3.so is missing", r"\(.*/chromium\) does not start: libnss3\.so is missing$"),
+        (
+            "libnss3.so is missing\n" + BUS + "\n" + BUS.replace("171203.5", "171209.7"),
+            r"start: libnss3\.so is missing Failed to connect to the bus: \S",
+        ),
+        (
+            "first\n" + "\n".join(f"this is line {number}" for number in range(45)) + "\nlast",
+            r"start: first this is line 0 .* … .* line 44 last$",
+        ),
+        (NAMESPACES, r"start: its sandbox is made of user namespaces, and this user may make none: allow them \(in Docker by a seccomp"),
+    ],
+)
+async def test_a_browser_that_does_not_start_says_why(tmp_path, stderr, expected):
     broken = tmp_path / "chromium"
-    broken.write_text("#!/bin/sh\necho libnss3.so is missing >&2\nexit 127\n")
+    broken.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{stderr}\nEND\nexit 127\n")
     broken.chmod(0o755)
     chromium = Chromium(broken)
-    with pytest.raises(TryAgain, match=r"does not start") as refused:
+    with pytest.raises(TryAgain, match=expected) as refused:
         await chromium.start()
-    assert "libnss3.so is missing" in str(refused.value)
+    assert len(str(refused.value)) < 700 + len(str(tmp_path))
+    assert "--no-sandbox" not in str(refused.value)
+    assert str(refused.value).count("Failed to connect to the bus") <= 1
     await chromium.close()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from adapter.infra import database
 from adapter.infra.database import after_commit, connection, transaction
 from adapter.infra.models import EntityRow
 from adapter.settings import Settings, load_settings
-from tests.house import open_migrated
+from tests.house import PATIENCE, open_migrated
 
 
 async def _opened(settings: Settings) -> AsyncIterator[Settings]:
@@ -95,13 +96,14 @@ async def test_one_task_survives_cut_connections(migrated_postgres_url: str, tmp
     async for _ in _opened(load_settings({}, data=tmp_path, database_url=migrated_postgres_url)):
         for number in range(5):
             await _terminate(migrated_postgres_url)
-            for attempt in range(25):
+            end = time.monotonic() + PATIENCE
+            while True:
                 try:
                     async with transaction():
                         await _add(f"e{number}")
                     break
                 except database.DATABASE_DOWN:
-                    assert attempt < 24, "the task is poisoned"
+                    assert time.monotonic() < end, "the task is poisoned"
             assert await _ids() == [f"e{each}" for each in range(number + 1)]
 
 
@@ -145,12 +147,13 @@ async def test_two_processes_read_and_then_write(tmp_path: Path) -> None:
     """BEGIN IMMEDIATE: each waits for the other, none fails, nothing is lost."""
     async for _ in _opened(load_settings({}, data=tmp_path)):
         await EntityRow.create(id="counter", mode="test", settings={"n": 0})
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # so that the processes are there at once
     processes = [context.Process(target=_count, args=(str(tmp_path), 30)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
-        await asyncio.to_thread(process.join, 60)
+        await asyncio.to_thread(process.join, PATIENCE)
     assert [process.exitcode for process in processes] == [0, 0]
     async for _ in _opened(load_settings({}, data=tmp_path)):
         assert (await EntityRow.get(id="counter")).settings == {"n": 60}
@@ -159,14 +162,17 @@ async def test_two_processes_read_and_then_write(tmp_path: Path) -> None:
 async def test_tasks_beside_a_transaction_do_not_see_it(settings: Settings) -> None:
     """Two tasks, one transaction each: neither writes in the other's."""
 
+    written = asyncio.Event()
+
     async def fails() -> None:
         async with transaction():
             await _add("rolled-back")
+            written.set()
             await asyncio.sleep(0.05)
             raise ValueError
 
     async def succeeds() -> None:
-        await asyncio.sleep(0.01)
+        await written.wait()
         async with transaction():
             await _add("kept")
 

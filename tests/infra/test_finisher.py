@@ -18,6 +18,7 @@ from adapter.infra.pages import document_html
 from adapter.infra.renderer import Renderer
 from adapter.infra.structure import with_artifacts
 from adapter.infra.typeface import without_hints
+from tests.house import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -97,7 +98,7 @@ async def test_the_same_document_has_the_same_bytes(chromium, make):
     await renderer.pdf(make(30), Settlement())
     await renderer.pdf(make(3, **WORLD), Settlement())
     assert await renderer.pdf(document, Settlement()) == first
-    fresh = Chromium(find_chromium())
+    fresh = Chromium(find_chromium(), timeout=PATIENCE)
     try:
         assert await Renderer(fresh).pdf(document, Settlement()) == first
     finally:

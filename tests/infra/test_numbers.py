@@ -22,7 +22,7 @@ from adapter.infra.models import CounterRow, DocumentRow, EntityRow, SeriesRow, 
 from adapter.infra.numbers import PeriodReport, draw, report
 from adapter.infra.secrets import Vault
 from adapter.settings import load_settings
-from tests.house import open_migrated
+from tests.house import PATIENCE, open_migrated
 
 ENTITY = Entity(id="lighthouse", name="Lighthouse", address=Address(country="DE"), time_zone="Europe/Berlin", mode="live")
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -76,15 +76,16 @@ async def test_four_processes_and_rollbacks(tmp_path: Path, database_url: str | 
     """400 draws, a tenth of them rolled back: 1…N, no gap, no number twice, each process's own in order."""
     async for _ in _opened(tmp_path, database_url):
         await drawn(NOW)
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # so that the processes are there at once
     results: multiprocessing.Queue[list[str]] = context.Queue()
     arguments = [(str(tmp_path), database_url, seed, results) for seed in range(PROCESSES)]
     processes = [context.Process(target=_draw_many, args=each) for each in arguments]
     for process in processes:
         process.start()
-    lists = [await asyncio.to_thread(results.get, True, 60) for _ in processes]
+    lists = [await asyncio.to_thread(results.get, True, PATIENCE) for _ in processes]
     for process in processes:
-        await asyncio.to_thread(process.join, 60)
+        await asyncio.to_thread(process.join, PATIENCE)
     assert [process.exitcode for process in processes] == [0] * PROCESSES
     assert all(each == sorted(each) for each in lists)
     numbers = sorted(number for each in lists for number in each)

@@ -15,6 +15,7 @@ from adapter.errors import GiveUp, Misconfigured, TryAgain
 from adapter.infra.validation import Validator
 from tests.domain.einvoice_cases import BASKET
 from tests.domain.einvoices import CASES
+from tests.house import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,7 +27,7 @@ RULES = Path(os.environ["ADAPTER_RULES"]) if "ADAPTER_RULES" in os.environ else 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def validator() -> AsyncIterator[Validator]:
-    running = Validator(RULES)
+    running = Validator(RULES, timeout=PATIENCE)
     await running.start()
     yield running
     await running.close()
@@ -145,7 +146,7 @@ async def test_dropped_in_rules_are_run_for_their_profile_and_syntax(tmp_path: P
     drop("PEPPOL-EN16931-UBL.xslt", BROKEN.format(id="OWN-2", flag="warning"))
     drop("House_UBL.xslt", BROKEN.format(id="OWN-3", flag="information"))
     drop("public.xslt", BROKEN.format(id="OWN-4", flag="fatal"))
-    validator, document = Validator(tmp_path), NET().document
+    validator, document = Validator(tmp_path, timeout=PATIENCE), NET().document
     try:
         found = {}
         for profile, syntax in WRITTEN:
@@ -183,7 +184,7 @@ async def test_a_folder_that_is_none_is_told_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_process_that_dies_is_started_again() -> None:
-    validator, written = Validator(), ubl(NET().document, Profile.EN16931)
+    validator, written = Validator(timeout=PATIENCE), ubl(NET().document, Profile.EN16931)
     try:
         await validator.start()
         first = validator.pid
@@ -204,7 +205,7 @@ async def test_a_slow_answer_is_not_taken_for_the_next_one() -> None:
         with pytest.raises(TryAgain, match=r"within 0\.01 seconds"):
             await validator.validate(ubl(document, Profile.EN16931), Profile.EN16931)
         assert validator.pid is None
-        validator.timeout = 60
+        validator.timeout = PATIENCE
         asked = asyncio.create_task(validator.validate(ubl(document, Profile.EN16931), Profile.EN16931))
         await asyncio.sleep(0.05)
         asked.cancel()
@@ -227,7 +228,7 @@ async def test_a_file_over_which_the_process_dies_twice_is_given_up(monkeypatch:
 
 
 def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < deadline, f"process {pid} lives on"
         time.sleep(0.05)

@@ -1,7 +1,7 @@
 """The client of VIES against a server on loopback that answers like it."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from adapter.domain.tax.vat_id import VatIdState, VatNumber
 from adapter.infra.outbound import Outbound
 from adapter.infra.vies import check_vat_number
+from tests.house import PATIENCE
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 BUYER = VatNumber("EL", "094259216")
@@ -57,7 +58,7 @@ async def url(vies: Vies) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def outbound() -> AsyncIterator[Outbound]:
-    client = Outbound(allowed_networks=["127.0.0.0/8"], timeout=5.0, user_agent="Test/1")
+    client = Outbound(allowed_networks=["127.0.0.0/8"], timeout=PATIENCE, user_agent="Test/1")
     await client.start()
     yield client
     await client.close()
@@ -145,8 +146,8 @@ async def test_what_is_no_answer_is_unavailable(vies: Vies, url: str, outbound: 
     assert check.reason
 
 
-async def test_a_server_that_is_not_there_is_unavailable(outbound: Outbound, unused_tcp_port_factory: Callable[[], int]) -> None:
-    url = f"http://127.0.0.1:{unused_tcp_port_factory()}{PATH}"
+async def test_a_server_that_is_not_there_is_unavailable(outbound: Outbound, own_port: int) -> None:
+    url = f"http://127.0.0.1:{own_port}{PATH}"
     check = await check_vat_number(outbound, BUYER, requester=SELLER, now=NOW, url=url)
     assert check.state is VatIdState.UNAVAILABLE
     assert "connect" in str(check.reason)
