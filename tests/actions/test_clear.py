@@ -27,7 +27,7 @@ from adapter.infra.clearances import ClearanceRow
 from adapter.infra.models import ActionRow, DocumentRow, EmailRow, EntityRow, EventRow, MessageRow
 from adapter.infra.story import document_facts
 from adapter.signature import STANDARD_WEBHOOKS, new_secret, verify
-from tests.house import CONFIGURATION, SECRETS, House, Neighbourhood
+from tests.house import CONFIGURATION, SECRETS, House, Neighbourhood, hurry
 from tests.orders import an_order, completed, event, refunded
 
 WITHOUT = ("notify", "deliver")
@@ -46,6 +46,7 @@ class Service:
     answers: list[Any] = field(default_factory=list)
     requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -53,7 +54,7 @@ class Service:
         self.requests.append((request.method, request.raw_path, dict(request.headers), body))
         answer = self.answers.pop(0)
         if answer is None:
-            await asyncio.sleep(3_600)
+            await self.closing.wait()
         if isinstance(answer, int):
             return web.Response(status=answer, text="down")
         return web.Response(text=answer if isinstance(answer, str) else json.dumps(answer))
@@ -73,6 +74,7 @@ async def service() -> AsyncIterator[Service]:
     await server.start_server()
     made.url = str(server.make_url("/clear"))
     yield made
+    made.closing.set()
     await server.close()
 
 
@@ -289,14 +291,14 @@ async def test_a_fault_passes(small_house: House, authority: Service, clock: Sim
 
 async def test_a_service_that_hangs_is_left(small_house: House, authority: Service, clock: SimulatedClock) -> None:
     """After the client's time; then as any other fault."""
-    await small_house.app.outbound.close()
-    small_house.app.outbound._timeout = 0.3
-    await small_house.app.outbound.start()
     authority.answers = [None, CLEARED]
     await small_house.send("standard", completed(paid=True))
-    await small_house.run_due(without=ALONE)
+    running = asyncio.create_task(small_house.run_due(without=ALONE))
+    await authority.asked.wait()
+    async with hurry():
+        await running
     state, said = await clearing()
-    assert (state, said) == ("due", "clearance: the service was not reached about INV-2026-000001: timeout: no answer within 0.3 s")
+    assert (state, said) == ("due", "clearance: the service was not reached about INV-2026-000001: timeout: no answer within 15 s")
     await later(small_house, clock, ALONE)
     assert await clearing() == ("done", None)
 
