@@ -1,4 +1,6 @@
+from contextlib import suppress
 from decimal import Decimal
+from itertools import permutations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -134,6 +136,19 @@ def test_money_that_follows_goods_settles_them() -> None:
     assert second.totals.gross == 300
     third, _ = credit(basket, invoice, [first, second], goodwill)
     assert third.totals.gross == 200
+
+
+def test_money_that_is_heard_of_before_its_goods_settles_them_too() -> None:
+    """The same notes in sum, whichever is heard of first: 50.00 and 15.00 of goods, 40.00 of money and 13.00."""
+    mugs, book = refund("r1", back("mug", "50.00", quantity="2"), owed=True), refund("r2", back("book", "15.00"), owed=True)
+    basket = GERMAN.model_copy(update={"refunds": (mugs, book, refund("r3", money="40.00"), refund("r4", money="13.00"))})
+    invoice = invoice_of(basket)
+    for told in permutations(basket.refunds):
+        notes: list[Document] = []
+        for each in told:
+            with suppress(Ignored):
+                notes.append(credit(basket, invoice, notes, each)[0])
+        assert sum(note.totals.gross for note in notes) == 6500
 
 
 def test_one_refund_over_two_gateways_with_a_discrepancy() -> None:
