@@ -16,7 +16,7 @@ demo: $(INSTALLED) ## A merchant's day through the real service; results in demo
 	@$(BIN)/storefront-adapter demo
 
 test: lint ## Lint, then the whole suite
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadgroup --durations 15
 
 lint: $(INSTALLED) ## Format, style, types and the direction of imports
 	$(BIN)/ruff format --check .

@@ -39,11 +39,12 @@ def _shown(row: DocumentRow, document: Document, *, taxes: bool) -> tuple[Any, .
 
 
 async def assert_gapless() -> None:
-    """Every series has the numbers 1 to N, once each, and its counter says N."""
+    """Every series has in every year the numbers 1 to N, once each, and its counter says N."""
     numbers: dict[str, list[int]] = {}
     for row in await DocumentRow.all():
-        numbers.setdefault(row.kind, []).append(int(row.number.rpartition("-")[2]))
-    assert {kind: sorted(found) for kind, found in numbers.items()} == {
-        kind: [*range(1, len(found) + 1)] for kind, found in numbers.items()
+        year, _, number = row.number.rpartition("-")
+        numbers.setdefault(year, []).append(int(number))
+    assert {year: sorted(found) for year, found in numbers.items()} == {
+        year: [*range(1, len(found) + 1)] for year, found in numbers.items()
     }
     assert sorted(counter.drawn for counter in await CounterRow.all()) == sorted(len(found) for found in numbers.values())

@@ -44,12 +44,12 @@ MESSAGES = [
 
 
 @pytest.mark.xdist_group("demo")  # one after the other, on one worker
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kills", [0, 2])
 def test_the_day_comes_to_the_same_with_and_without_kills(tmp_path: Path, kills: int) -> None:
     out = tmp_path / "demo-output"
     command = [sys.executable, "-m", "adapter.cli", "demo", "--out", str(out), "--crash", str(kills)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, env={**os.environ, "NO_COLOR": "1"})
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=840, check=False, env={**os.environ, "NO_COLOR": "1"})
     assert ended.returncode == 0, ended.stdout + ended.stderr
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
 

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from adapter.domain.document import Document
 from adapter.infra.models import ActionRow, DocumentRow
 from adapter.infra.queue import DEAD, DONE, HELD, SKIPPED
-from tests.house import House, Neighbourhood, signed_headers
+from tests.house import PATIENCE, House, Neighbourhood, signed_headers
 from tests.story.recorded import FOLDER, Case, Charge, charge, recorded, variations
 from tests.story.stories import fixture
 
@@ -91,7 +91,7 @@ async def told(cases: Sequence[Case], data: Path, around: Neighbourhood, api: st
             headers = signed_headers(connector_of(case.platform), case.body, house.app.clock.now().timestamp(), case.topic)
             async with house.client.post(f"{house.address}/hooks/case-{number}", data=case.body, headers=headers) as answer:
                 assert answer.status == 200, case.name
-        await house.idle(60 + len(cases))
+        await house.idle(2 * PATIENCE + len(cases))
         yield house
 
 
@@ -137,6 +137,7 @@ async def check(cases: Sequence[Case], data: Path, around: Neighbourhood, api: s
         assert not wrong, "\n".join(f"{name}: {'; '.join(found)}" for name, found in wrong.items())
 
 
+@pytest.mark.timeout(900)
 async def test_every_recorded_payload(tmp_path: Path, neighbourhood: Neighbourhood, sellapp_api: str) -> None:
     """As they are, and out of the envelopes that some were captured in."""
     cases = list(recorded())
