@@ -156,19 +156,20 @@ def _usual_tax(lines: Sequence[DocumentLine]) -> LineTax | None:
 
 
 def _of_its_place(sale: Sale, line: DocumentLine, nature: Nature, treatment: Treatment) -> DocumentLine:
-    """A charged line under the category of the tax that is due where it is supplied: IGIC or IPSI instead of VAT. So is a tax that the
-    storefront calls by that name for a place that has it."""
+    """A charged line under the category and the name of the tax that is due where it is supplied: IGIC or IPSI instead of VAT. So is a tax
+    that the storefront calls by that name for a place that has it."""
     there = sale.destination(nature)
     own = there.territory.tax if there and there.territory else None
+    if there is None or own is None:
+        return line
 
-    def category(tax: LineTax) -> TaxCategory:
-        if not tax.category.taxed:
-            return tax.category
-        if treatment.category.taxed:
-            return treatment.category
-        return there.category if there and own and own.casefold() in tax.name.casefold() else tax.category
+    def placed(tax: LineTax) -> LineTax:
+        named = own.casefold() in tax.name.casefold()
+        if not tax.category.taxed or not (named or treatment.tax == own):
+            return tax
+        return tax.model_copy(update={"category": there.category, "name": tax.name if named else own})
 
-    return line.model_copy(update={"taxes": tuple(tax.model_copy(update={"category": category(tax)}) for tax in line.taxes)})
+    return line.model_copy(update={"taxes": tuple(placed(tax) for tax in line.taxes)})
 
 
 def _reason(sale: Sale, line: DocumentLine, nature: Nature, treatment: Treatment) -> tuple[Reason, tuple[Finding, ...]]:

@@ -46,6 +46,7 @@ def vat_ids(document: Document) -> list[str]:
 def test_igic_within_the_canary_islands() -> None:
     result = classified(taxed(to(ISLANDS), "7"), in_(ISLANDS))
     assert (categories(result), codes(result), result.mentions) == ([IGIC], [], ())
+    assert [group.name for group in result.taxes] == ["IGIC"], "a shop that says VAT there means IGIC"
     assert codes(classified(taxed(to(ISLANDS), "21"), in_(ISLANDS))) == ["rate_unknown"]
 
 
@@ -68,7 +69,7 @@ def test_a_seller_on_the_mainland_exports_to_the_islands_unless_it_is_registered
 def test_igic_that_is_charged_without_a_registration_is_igic_all_the_same() -> None:
     lines = (line("a", "100.00", tax("0.07", "7.00", "IGIC 7%")),)
     result = classified(order("107.00", "7.00", *lines, includes=False, buyer=to(ISLANDS)), seller("ES", number=SPANISH))
-    assert categories(result) == [IGIC]
+    assert (categories(result), result.taxes[0].name) == ([IGIC], "IGIC 7%")
     assert [(finding.severity, finding.code) for finding in result.findings] == [(Severity.ERROR, "not_registered")]
 
 
