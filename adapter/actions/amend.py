@@ -148,7 +148,7 @@ async def _uncredited(run: Run, case: Case) -> str | None:
     not wait for a refund itself, and an amendment waits for a refund behind which there is no amendment.
     """
     source_id, order_id = reference(run.action)
-    known = {refund.id for refund in case.state.refunds}
+    known = {refund.id for refund in case.state.refunds if refund.decided}
     open_notes = await ActionRow.filter(
         source_id=source_id, order_id=order_id, kind=ActionKind.ISSUE_CREDIT_NOTE.value, state__in=OPEN_STATES
     ).order_by("id")

@@ -129,7 +129,9 @@ def _refund(case: Case, subject: str | None) -> Refund | None:
     if subject is None:
         return None
     found = next((refund for refund in case.state.refunds if refund.id == subject), None)
-    if found is None:
+    if found is not None and found.status == "failure":
+        raise Ignored("the refund failed: no money went back")
+    if found is None or not found.decided:
         raise NotYet(refund_fact(case.source.id, case.order.id, subject))
     return found
 
@@ -138,7 +140,7 @@ async def _wait_for_earlier(run: Run, case: Case, refund: Refund | None) -> None
     """Refunds are credited in the order of their times, as far as they are known, and a cancellation what they leave: so that the same
     refunds make the same notes whichever was heard of first."""
     source_id, order_id = reference(run.action)
-    known = [each.id for each in case.state.refunds]
+    known = [each.id for each in case.state.refunds if each.decided]
     others = ActionRow.filter(source_id=source_id, order_id=order_id, kind=ActionKind.ISSUE_CREDIT_NOTE.value, state__in=OPEN_STATES)
     for other in await others.exclude(id=run.action.id).order_by("id"):
         if refund is None or other.parameters["refund"] in known[: known.index(refund.id)]:

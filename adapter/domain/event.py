@@ -99,5 +99,6 @@ def facts(order: Order) -> list[Event]:
         stated.append(fact(EventType.ORDER_FULFILLED, at=progress.fulfilled_at))
     if progress.cancelled or progress.cancelled_at is not None:
         stated.append(fact(EventType.ORDER_CANCELLED, at=progress.cancelled_at))
-    stated.extend(fact(EventType.REFUND_ISSUED, refund.id, at=refund.at, refund=refund) for refund in order.refunds)
+    given_back = (refund for refund in order.refunds if refund.status is None)
+    stated.extend(fact(EventType.REFUND_ISSUED, refund.id, at=refund.at, refund=refund) for refund in given_back)
     return stated

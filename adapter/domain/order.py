@@ -16,7 +16,7 @@ What a connector cannot know it leaves out; it never guesses.
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
@@ -251,6 +251,13 @@ class Refund(Frozen):
     money: Amount | None = None
     owed: bool = False
     """Whether nothing has been returned for it yet: money that comes later without goods of its own settles it, rather than more."""
+    status: Literal["pending", "failure"] | None = None
+    """`pending` before it is certain that the money goes back, when nothing is credited, and `failure` when it does not; else absent."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether it is known that the money goes back, or that it does not."""
+        return self.status != "pending"
 
 
 class StatusChange(Frozen):

@@ -121,18 +121,19 @@ def _content(value: Frozen) -> str:
 
 
 def _refunds(refunds: list[Refund]) -> tuple[Refund, ...]:
-    """One per id, oldest first. Of two that differ the one that says more wins: a platform may state a refund first by its amount alone."""
+    """One per id, oldest first. Of two that differ the one that says more wins: a platform may state a refund first by its amount alone.
+    It has succeeded once anybody says so."""
     chosen: dict[str, Refund] = {}
     for refund in refunds:
-        other = chosen.get(refund.id)
-        if other is None or _detail(refund) > _detail(other):
-            chosen[refund.id] = refund
+        other = chosen.get(refund.id, refund)
+        status = max(refund.status, other.status, key=("pending", "failure", None).index)
+        chosen[refund.id] = max(refund, other, key=_detail).model_copy(update={"status": status})
     return tuple(sorted(chosen.values(), key=lambda refund: (refund.at or _NEVER, refund.id)))
 
 
 def _detail(refund: Refund) -> tuple[int, bool, bool, str]:
     parts = len(refund.lines) + len(refund.adjustments) + (refund.shipping is not None)
-    return parts, refund.money is not None, refund.at is not None, _content(refund)
+    return parts, refund.money is not None, refund.at is not None, _content(refund.model_copy(update={"status": None}))
 
 
 def _payments(payments: list[Payment]) -> tuple[Payment, ...]:

@@ -151,6 +151,7 @@ async def _established(fact: str, action: ActionRow) -> bool:
     if kind == "refund":
         row = await OrderRow.get_or_none(source_id=action.source_id, order_id=action.order_id)
         known = OrderState.model_validate_json(row.state).refunds if row else ()
-        return any(refund_fact(action.source_id or "", action.order_id or "", refund.id) == fact for refund in known)
+        decided = (refund.id for refund in known if refund.decided)
+        return any(refund_fact(action.source_id or "", action.order_id or "", id) == fact for id in decided)
     others = ActionRow.filter(source_id=action.source_id, order_id=action.order_id, state__in=ENDED_STATES)
     return any(ended_fact(other.key) == fact for other in await others.only("key"))

@@ -66,7 +66,7 @@ async def _fold(events: Sequence[Event], source: Source, order_id: str, services
     await row.save(update_fields=["state", "number", "updated_at"])
     if before.order is None and after.order is not None:
         await release(order_fact(source.id, order_id), now, services.dispatcher)
-    for refund in {refund.id for refund in after.refunds} - {refund.id for refund in before.refunds}:
+    for refund in {refund.id for refund in after.refunds if refund.decided} - {refund.id for refund in before.refunds if refund.decided}:
         await release(refund_fact(source.id, order_id, refund), now, services.dispatcher)
     return charge_changed(before.order, after.order)
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,31 @@ async def test_refunds_that_are_numbered_anew_in_each_order(still_houses: House)
     await still_houses.run_due(without=WITHOUT)
     notes = await DocumentRow.filter(kind="credit_note")
     assert sorted([(row.order_id, row.total) for row in notes]) == [("o-1", 5950), ("o-2", 2380)]
+
+
+async def test_a_refund_on_its_way_is_credited_when_it_has_succeeded(still_houses: House) -> None:
+    """Later refunds do not wait for it; one that fails is never credited, and the cancellation gives back what is left then."""
+    await still_houses.send("standard", completed(paid=True))
+    for number in (1, 2):
+        await still_houses.send("standard", with_status(f"r-{number}", "pending"))
+    await still_houses.send("standard", refunded(refund="r-3", money="23.80", at="2026-11-20T11:00:00Z"))
+    await still_houses.send("standard", event("order.cancelled", an_order(paid=True, version="2026-11-20T12:00:00Z")))
+    await still_houses.run_due(without=WITHOUT)
+    assert [total for _, _, total in await totals(still_houses)] == [11900, 2380]
+    await still_houses.send("standard", with_status("r-2", "failure"))
+    await still_houses.send("standard", with_status("r-1", None))
+    await still_houses.run_due(without=WITHOUT)
+    assert [total for _, _, total in await totals(still_houses)] == [11900, 2380, 5950, 3570]
+    assert sorted((state, error) for _, state, error in await still_houses.actions(kind="issue_credit_note") if error) == [
+        ("skipped", "the refund failed: no money went back")
+    ]
+
+
+def with_status(refund: str, status: str | None) -> dict[str, Any]:
+    """59.50 given back, as far as is known."""
+    told = refunded(refund=refund, at="2026-11-20T10:30:00Z")
+    told["data"]["refund"]["status"] = status
+    return told
 
 
 async def test_more_than_is_left_is_held(still_house: House) -> None:

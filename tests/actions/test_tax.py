@@ -392,7 +392,7 @@ async def test_a_valid_number_is_proven_and_asked_about_once_a_day(shop: House, 
 async def test_a_seller_outside_the_union_asks_by_its_registration_in_it(shop: House, vies: Vies) -> None:
     """A Swiss seller with goods in Germany; the whole answer is kept."""
     registered = f'registrations = [{{ country = "DE", number = "{GERMAN}" }}]'
-    await sell(shop, "CH", "CHE-100.155.212 MWST", tax=f'{CHECKED}\n{registered}')
+    await sell(shop, "CH", "CHE-100.155.212 MWST", tax=f"{CHECKED}\n{registered}")
     await ask_about(shop, FRENCH)
     assert vies.asked[0]["requesterNumber"] == GERMAN[2:]
     (kept,) = await VatCheckRow.all()

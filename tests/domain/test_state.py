@@ -74,6 +74,20 @@ def test_of_two_accounts_of_one_fact_the_fuller_wins() -> None:
         assert (state.refunds, state.payments) == ((full,), (done,))
 
 
+def test_a_refund_has_succeeded_once_anybody_says_so() -> None:
+    """Whichever account says more of it, in any order; one that is on its way is no fact yet."""
+    pending = Refund.model_validate({"id": "r1", "lines": [{"line": "a", "amount": "5"}], "money": "5", "status": "pending"})
+    thin = Refund(id="r1", money=Decimal(5))
+    for state in (seen(updated(snapshot(refunds=[pending])), issued(thin)), seen(issued(thin), updated(snapshot(refunds=[pending])))):
+        assert state.refunds == (pending.model_copy(update={"status": None}),)
+    assert not pending.decided
+    assert [each.type for each in facts(snapshot(refunds=[pending, thin.model_copy(update={"id": "r2"})]))].count("refund.issued") == 1
+
+
+def issued(refund: Refund) -> Event:
+    return Event(type=EventType.REFUND_ISSUED, key=refund.id, order_id="9001", refund=refund)
+
+
 def test_facts_keep_their_earliest_time() -> None:
     def paid_at(at: datetime | None) -> Event:
         return Event(type=EventType.PAYMENT_CONFIRMED, key="9001", order_id="9001", at=at)
@@ -121,7 +135,11 @@ def test_a_state_survives_being_stored() -> None:
 def events(draw: st.DrawFn) -> list[Event]:
     times = st.sampled_from(TIMES)
     refund = st.builds(
-        Refund, id=st.sampled_from(["r1", "r2", "r3"]), money=st.sampled_from([None, Decimal(1), Decimal("1.0"), Decimal(2)]), at=times
+        Refund,
+        id=st.sampled_from(["r1", "r2", "r3"]),
+        money=st.sampled_from([None, Decimal(1), Decimal("1.0"), Decimal(2)]),
+        at=times,
+        status=st.sampled_from([None, "pending", "failure"]),
     )
     payment = st.builds(
         Payment,
