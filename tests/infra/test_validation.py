@@ -3,18 +3,28 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from adapter.domain.einvoice import Profile, RuleFinding, Syntax, cii, ubl
+from adapter.domain.document import Settlement
+from adapter.domain.einvoice import NotRepresentable, Profile, RuleFinding, Syntax, cii, ubl
+from adapter.domain.money import exponent
+from adapter.domain.order import Adjustment, Order
 from adapter.domain.tax.adopt import Severity
-from adapter.errors import GiveUp, Misconfigured, TryAgain
+from adapter.errors import GiveUp, Held, Ignored, Misconfigured, TryAgain
 from adapter.infra.validation import Validator
+from tests.conftest import LONG
+from tests.domain.baskets import orders, refund
 from tests.domain.einvoice_cases import BASKET
-from tests.domain.einvoices import CASES
+from tests.domain.einvoices import CASES, FRANCE, HOME, PLACED, SWITZERLAND, Case, invoice, note
 from tests.house import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -44,6 +54,47 @@ async def test_every_document_is_valid(validator: Validator, case: str, profile:
     verdict = await validator.validate(WRITERS[syntax](made.document, profile, made.settlement), profile)
     assert [finding for finding in verdict.findings if finding.severity is not Severity.INFO] == []
     assert verdict.valid
+
+
+def random_cases(count: int) -> list[Case]:
+    """Invoices and credit notes of orders as platforms make them."""
+    made: list[Case] = []
+    shares = st.sampled_from([None, None, Decimal(1), Decimal("0.5"), Decimal("0.013")])
+
+    @given(basket=orders(), buyer=st.sampled_from([HOME, FRANCE, SWITZERLAND]), paid=st.sampled_from([0, 1, 2]), share=shares)
+    @settings(max_examples=count, suppress_health_check=[HealthCheck.filter_too_much])
+    def draw(basket: Order, buyer: dict[str, Any], paid: int, share: Decimal | None) -> None:
+        basket = Order.model_validate({**basket.model_dump(), "placed_at": PLACED, "buyer": buyer})
+        try:
+            document = invoice(basket)
+            if share is not None:
+                given_back = round(basket.totals.total * share, exponent(basket.currency))
+                adjustment = Adjustment(kind="goodwill", amount=given_back)
+                document = note(document, basket, refund("r1", money=format(given_back, "f"), adjustments=[adjustment]))
+        except (Held, Ignored):
+            return
+        made.append(Case(document, Settlement(paid=document.totals.gross * paid // 2)))
+
+    draw()
+    return made
+
+
+async def test_whatever_is_written_of_random_orders_is_valid(validator: Validator) -> None:
+    """What cannot be said is no e-invoice, and says why; everything else is accepted."""
+    written, refused = 0, Counter[str]()
+    for made in random_cases(3_000 if LONG else 100):
+        for profile, syntax in WRITTEN:
+            try:
+                xml = WRITERS[syntax](made.document, profile, made.settlement)
+            except NotRepresentable as error:
+                refused[error.reason] += 1
+                continue
+            verdict = await validator.validate(xml, profile)
+            assert [finding for finding in verdict.findings if finding.severity is not Severity.INFO] == [], xml.decode()
+            written += 1
+    assert written > 100
+    known = ("decimal places", "several taxes", "away from base x rate")
+    assert [reason for reason in refused if not any(words in reason for words in known)] == []
 
 
 def swapped(text: str, found: str, wanted: str) -> bytes:
