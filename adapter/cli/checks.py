@@ -205,11 +205,13 @@ async def _chromium(settings: Settings) -> AsyncIterator[Finding]:
     chromium = Chromium(executable, pages=1, timeout=settings.render_timeout)
     try:
         content = await chromium.pdf(TEST_PAGE)
-        yield ok("chromium", f"{chromium.version}, {executable}; drew a test page of {len(content)} bytes")
     except AdapterError as error:
         yield problem("chromium", f"{error}; try `storefront-adapter doctor --install`, or set ADAPTER_CHROMIUM", stops=True)
+        yield problem("sandbox", "is not known to work before Chromium starts", stops=False)
+        return
     finally:
         await chromium.close()
+    yield ok("chromium", f"{chromium.version}, {executable}; drew a test page of {len(content)} bytes")
     if chromium.sandboxed:
         yield ok("sandbox", "Chromium's own sandbox is on")
     else:

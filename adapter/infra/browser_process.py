@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -29,6 +30,14 @@ _ARGUMENTS = (
     "--no-first-run",
     "--font-render-hinting=none",
 )
+
+
+NO_SANDBOX = (
+    "its sandbox is made of user namespaces, and this user may make none: allow them (in Docker by a seccomp profile, see the README; "
+    "elsewhere by kernel.unprivileged_userns_clone, user.max_user_namespaces or an AppArmor profile)"
+)
+_STAMP = re.compile(r"^\[[^\]]*\]\s*")
+"""`[1120/171203.844:ERROR:file.cc:130]`, with which Chromium begins its lines."""
 
 
 @dataclass
@@ -67,12 +76,20 @@ async def launch(executable: Path, *, sandbox: bool) -> Running:
         await bounded(driver.stop(), 5)
         folder.cleanup()
         if isinstance(error, PlaywrightError):
-            said = [line.partition("[err] ")[2] for line in error.message.splitlines() if "[err] " in line] or [error.message[:300]]
-            raise TryAgain(f"Chromium ({executable}) does not start: {' '.join(said)[-300:]}") from error
+            raise TryAgain(f"Chromium ({executable}) does not start: {_reason(error.message)}") from error
         raise
     running = Running(driver, browser, context, session, pid, folder)
     browser.on("disconnected", lambda _: running.gone.set())
     return running
+
+
+def _reason(told: str) -> str:
+    """What the browser itself said, in at most 600 characters: each line once, the first ones, which tend to say why, and the last."""
+    lines = [line.partition("[err] ")[2] for line in told.splitlines() if "[err] " in line] or told.splitlines()
+    said = " ".join(dict.fromkeys(_STAMP.sub("", line).strip() for line in lines))
+    if "No usable sandbox" in said:
+        return NO_SANDBOX
+    return said if len(said) <= 600 else f"{said[:400]} … {said[-197:]}"
 
 
 async def _driver(folder: str) -> Playwright:

@@ -47,6 +47,17 @@ def test_a_bare_machine_is_fine_and_left_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_browser_that_does_not_start_has_no_sandbox_that_is_on(day: Service, tmp_path: Path) -> None:
+    browser = tmp_path / "chromium"
+    browser.write_text("#!/bin/sh\necho libnss3.so is missing >&2\nexit 127\n")
+    browser.chmod(0o755)
+    found = findings(day.run("doctor", code=1, ADAPTER_CHROMIUM=str(browser)).stdout)
+
+    assert found["chromium"][0] == "problem"
+    assert "does not start: libnss3.so is missing" in found["chromium"][1]
+    assert found["sandbox"] == ("problem", "is not known to work before Chromium starts")
+
+
 def test_what_would_stop_invoices_ends_with_an_error(day: Service, own_port: int) -> None:
     """Another key, no browser, no mail server: each is named with what to do, and the rest is still looked at."""
     done = day.run(
