@@ -62,7 +62,8 @@ SAMPLE = Document(
 
 
 async def rule_sets(settings: Settings) -> tuple[dict[str, str], list[str]]:
-    """The rule sets that were run, with their versions or digests, and by which rules they refuse the sample.
+    """The rule sets that were run, with their versions or digests, those that no e-invoice is asked by, and by which rules they refuse the
+    sample.
 
     Raises `AdapterError` where they cannot be run.
     """
@@ -79,4 +80,13 @@ async def rule_sets(settings: Settings) -> tuple[dict[str, str], list[str]]:
             refusals += [f"{finding.rule} ({kind})" for finding in verdict.findings if finding.severity is Severity.ERROR]
     finally:
         await validator.close()
+    artefacts |= {name: "is never run: its name says neither cii nor ubl" for name in _lying(settings) if name not in artefacts}
     return artefacts, refusals
+
+
+def _lying(settings: Settings) -> list[str]:
+    """The rule sets in the folder for them, by the names that verdicts give them."""
+    if settings.rules is None:
+        return []
+    found = sorted(path.relative_to(settings.rules) for path in settings.rules.rglob("*.xsl*") if path.suffix in {".xsl", ".xslt"})
+    return [f"rules/{path}" for path in found]
