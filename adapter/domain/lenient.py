@@ -39,6 +39,7 @@ def stated(value: Any) -> Decimal | None:
 
 Text = Annotated[str | None, BeforeValidator(text)]
 Key = Annotated[str | None, BeforeValidator(key)]
+NeededKey = Annotated[str, BeforeValidator(key)]
 Stated = Annotated[Decimal | None, BeforeValidator(stated)]
 
 

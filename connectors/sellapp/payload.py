@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from adapter.domain.lenient import Key, Payload, Stated, Text, key, text
+from adapter.domain.lenient import Key, NeededKey, Payload, Stated, Text, text
 from adapter.domain.money import CurrencyCode, currency_code, exact, exponent
 
 Amounts = Literal["minor", "major"]
@@ -153,7 +153,7 @@ class Variant(Payload):
 class Invoice(Payload):
     """SellApp's invoice, which is an order."""
 
-    id: Annotated[str, BeforeValidator(key)]
+    id: NeededKey
     payment: PaymentPart
     status: Annotated[StatusPart, BeforeValidator(lambda value: {"status": value} if isinstance(value, str) else value)]
     webhooks: Any = None
