@@ -7,7 +7,8 @@ from adapter.settings import load_settings
 
 ANY = (
     '<xsl:stylesheet version="2.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" xmlns:svrl="http://purl.oclc.org/dsdl/svrl">'
-    '<xsl:template match="/"><svrl:schematron-output><svrl:fired-rule context="/"/>{}</svrl:schematron-output></xsl:template></xsl:stylesheet>'
+    '<xsl:template match="/"><svrl:schematron-output><svrl:fired-rule context="/"/>{}</svrl:schematron-output></xsl:template>'
+    "</xsl:stylesheet>"
 )
 NO = '<svrl:failed-assert id="HOUSE-1" flag="fatal" location="/*"><svrl:text>no</svrl:text></svrl:failed-assert>'
 
