@@ -14,6 +14,7 @@ from adapter.domain.document import Document, DocumentStatus, Mode
 from adapter.domain.einvoice import Standing
 from adapter.domain.event import EventType
 from adapter.domain.frozen import digest
+from adapter.domain.tax.adopt import marketplace_sale
 from adapter.errors import GiveUp, Held, Ignored, NotYet
 from adapter.infra.archive import keep
 from adapter.infra.database import insist, transaction
@@ -35,6 +36,8 @@ async def send_invoice(run: Run) -> Mapping[str, Any] | None:
         case = await locked_case(run)
         row = await (DocumentRow.get(id=run.action.subject) if run.action.subject else DocumentRow.get_or_none(key=fact))
         if row is None:
+            if marketplace_sale(case.order):
+                raise Ignored("a marketplace collected the tax and invoices the buyer: there is no invoice to send")
             raise NotYet(fact)
     return await _send(run, case, row, "invoice")
 

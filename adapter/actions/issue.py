@@ -16,7 +16,7 @@ from adapter.domain.frozen import digest
 from adapter.domain.issue import draft_credit_note, draft_invoice, supply_day
 from adapter.domain.order import Refund
 from adapter.domain.rules import ActionKind
-from adapter.domain.tax.adopt import Finding
+from adapter.domain.tax.adopt import Finding, refuse_marketplace
 from adapter.domain.tax.vat_id import VatIdCheck
 from adapter.errors import Held, Ignored, NotYet
 from adapter.infra import language as languages
@@ -93,6 +93,7 @@ async def issue_credit_note(run: Run) -> Mapping[str, Any] | None:
             return {"document": existing.number}
         invoice_row = await DocumentRow.filter(key=invoice_fact(source_id, order_id)).select_for_update().first()
         if invoice_row is None:
+            refuse_marketplace(case.order)
             raise NotYet(invoice_fact(source_id, order_id))
         refund = _refund(case, subject)
         await _wait_for_earlier(run, case, refund)

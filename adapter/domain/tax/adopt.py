@@ -14,7 +14,7 @@ from adapter.domain.money import Minor, exact_sum, from_minor, place, quotient, 
 from adapter.domain.order import Line, LineKind, Order, TaxGivenBy
 from adapter.domain.phrases import Phrase, Translate, discount_name, in_english, line_name, say, tax_name
 from adapter.domain.tax.stated import TaxKey, tax_per_line
-from adapter.errors import Held
+from adapter.errors import Held, Ignored
 
 
 class Severity(StrEnum):
@@ -48,10 +48,9 @@ def adopt(order: Order, translate: Translate = in_english) -> Adopted:
 
     The tax of each name and rate is the order's own summary figure, else what its lines state; the total is always what was charged.
     A difference of at most one minor unit per line between the lines and the total becomes a line of kind `rounding`. Raises `Held`,
-    with the figures, where the difference is larger, where the stated taxes contradict each other, and where a marketplace collected
-    the tax (its deemed supply is the marketplace's to invoice: VAT Directive Art. 14a).
+    with the figures, where the difference is larger and where the stated taxes contradict each other, and as `refuse_marketplace` does.
     """
-    _refuse_marketplace(order)
+    refuse_marketplace(order)
     findings: list[Finding] = []
     lines = order.lines or (only_line(order, translate),)
     if order.tax_given_by is TaxGivenBy.NOBODY:
@@ -133,10 +132,27 @@ def _finding(severity: Severity, code: str, message: str) -> Finding:
     return Finding(severity=severity, code=code, message=message)
 
 
-def _refuse_marketplace(order: Order) -> None:
-    collected = any(tax.marketplace_collected for tax in (*order.taxes, *(tax for line in order.lines for tax in line.taxes)))
-    if collected or order.tax_given_by is TaxGivenBy.MARKETPLACE:
-        raise Held("marketplace_tax: tax was collected by the marketplace: no VAT invoice in this seller's name")
+def marketplace_sale(order: Order) -> bool:
+    """Whether a marketplace collected all of the tax: then it is who supplies the buyer, and invoices (VAT Directive Art. 14a)."""
+    whole = (flags and all(flags) for flags in _collected(order))
+    return order.tax_given_by is TaxGivenBy.MARKETPLACE or any(whole)
+
+
+def refuse_marketplace(order: Order) -> None:
+    """Raise `Ignored` for a marketplace's sale, `Held` where it collected the tax of a part: what the seller has to invoice of that is for
+    a person to say."""
+    if marketplace_sale(order):
+        raise Ignored(
+            "marketplace_tax: a marketplace collected the tax: it invoices the buyer, no VAT invoice is made in this seller's name"
+        )
+    if any(any(flags) for flags in _collected(order)):
+        raise Held("marketplace_tax: a marketplace collected a part of the tax: what is left is for this seller to invoice by hand")
+
+
+def _collected(order: Order) -> tuple[list[bool], list[bool]]:
+    """For each tax of the order's summary, and of its lines, whether a marketplace collected it."""
+    of_lines = (tax for line in order.lines for tax in line.taxes)
+    return [tax.marketplace_collected for tax in order.taxes if tax.amount], [tax.marketplace_collected for tax in of_lines if tax.amount]
 
 
 def only_line(order: Order, translate: Translate) -> Line:

@@ -18,7 +18,7 @@ from pydantic import Field
 from adapter.domain.document import TaxCategory
 from adapter.domain.entity import Entity
 from adapter.domain.frozen import Frozen
-from adapter.domain.order import Address, LineKind, Name, Order, Party, TaxGivenBy
+from adapter.domain.order import Address, LineKind, Name, Order, Party
 from adapter.domain.tax.mentions import Mention
 from adapter.domain.tax.rates import fraction, rates_at
 from adapter.domain.tax.registrations import numbers_in_force, sme_number
@@ -212,13 +212,6 @@ def number_to_check(sale: Sale, kinds: Iterable[LineKind]) -> VatNumber | None:
     treatments = (due(sale, nature) for nature in dict.fromkeys(natures(kinds)))
     depends = any(one.category in {TaxCategory.INTRA_COMMUNITY, TaxCategory.REVERSE_CHARGE} for one in treatments)
     return vat_number(sale.vat_id) if depends and sale.vat_id else None
-
-
-def marketplace_collected(order: Order) -> bool:
-    """Whether a marketplace collected the tax: it is then the one who supplies the buyer, and no VAT invoice is made in the seller's name
-    (VAT Directive Art. 14a)."""
-    taxes = (*order.taxes, *(tax for line in order.lines for tax in line.taxes))
-    return order.tax_given_by is TaxGivenBy.MARKETPLACE or any(tax.marketplace_collected for tax in taxes)
 
 
 def _place(address: Address | None) -> Place | None:

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from adapter.domain.document import TaxCategory
 from adapter.domain.money import to_minor
 from adapter.domain.order import LineKind, Order
-from adapter.domain.tax.adopt import Adopted, adopt, classify
-from adapter.errors import Held
+from adapter.domain.tax.adopt import Adopted, adopt, classify, marketplace_sale
+from adapter.errors import Held, Ignored
 from tests.domain.baskets import line, order, orders, tax
 
 
@@ -266,15 +266,24 @@ def test_a_platform_without_lines_is_one_line() -> None:
     assert adopt(order("0", "0")).totals.gross == 0
 
 
-def test_what_a_marketplace_collected_is_not_invoiced() -> None:
-    reason = "tax was collected by the marketplace: no VAT invoice in this seller's name"
+def test_what_a_marketplace_collected_is_the_marketplace_s_to_invoice() -> None:
+    reason = "a marketplace collected the tax: it invoices the buyer, no VAT invoice is made in this seller's name"
     flagged = tax("0.19", "1.90", marketplace_collected=True)
     orders_refused: list[dict[str, Any]] = [{"tax_given_by": "marketplace"}, {"taxes": [flagged]}]
     for more in orders_refused:
-        with pytest.raises(Held, match=reason):
+        with pytest.raises(Ignored, match=reason):
             adopt(order("11.90", "1.90", line("a", "11.90", tax("0.19", "1.90")), **more))
-    with pytest.raises(Held, match=reason):
-        adopt(order("11.90", "1.90", line("a", "11.90", flagged)))
+    with pytest.raises(Ignored, match=reason):
+        adopt(order("11.90", "1.90", line("a", "11.90", flagged), line("b", "0.00")))
+
+
+def test_what_a_marketplace_collected_of_a_part_is_a_person_s_to_invoice() -> None:
+    flagged = tax("0.19", "1.90", marketplace_collected=True)
+    mixed = order("23.80", "3.80", line("a", "11.90", flagged), line("b", "11.90", tax("0.19", "1.90")))
+    with pytest.raises(Held, match=r"^marketplace_tax: a marketplace collected a part of the tax: .* by hand$"):
+        adopt(mixed)
+    free = order("11.90", "1.90", line("a", "11.90", tax("0.19", "1.90")), line("b", "5.00", tax("0", "0", marketplace_collected=True)))
+    assert not marketplace_sale(free)
 
 
 def test_without_tax_data_no_tax_is_charged() -> None:

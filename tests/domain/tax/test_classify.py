@@ -14,9 +14,8 @@ from adapter.domain.tax.adopt import Severity, adopt
 from adapter.domain.tax.classify import classify, holding, inherited, worded
 from adapter.domain.tax.mentions import Mention
 from adapter.domain.tax.settings import TaxSettings
-from adapter.domain.tax.supply import Nature, due, marketplace_collected, natures, number_to_check, sale
+from adapter.domain.tax.supply import Nature, due, natures, number_to_check, sale
 from adapter.domain.tax.vat_id import VatIdState
-from adapter.errors import Held
 from tests.domain.baskets import line, order, orders, tax
 from tests.domain.sales import NUMBERS, ON, buyer, categories, checked, classified, codes, facts, seller, taxed, untaxed
 
@@ -301,14 +300,6 @@ def test_a_company_outside_the_union_is_a_business() -> None:
     company = classified(untaxed(buyer("US", company="Example Inc."), "service"), seller("DE"))
     assert (categories(company), codes(company)) == ([OUTSIDE], [])
     assert not facts(untaxed(buyer("FR", company="Exemple SARL")), seller("DE")).business
-
-
-def test_marketplaces_make_their_own_invoices() -> None:
-    basket = untaxed(buyer("DE"), tax_given_by="marketplace")
-    assert marketplace_collected(basket)
-    assert not marketplace_collected(untaxed(buyer("DE")))
-    with pytest.raises(Held, match="marketplace_tax"):
-        adopt(basket)
 
 
 def test_shipping_and_fees_share_the_nature_of_what_they_go_with() -> None:
