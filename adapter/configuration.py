@@ -127,14 +127,15 @@ class Reader:
         try:
             text = self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            self.problems.append(Problem(line=None, where=str(self.path), message=f"cannot be read: {error}"))
+            told = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            self.problems.append(Problem(line=None, where="the file", message=f"cannot be read: {told}"))
             return None
         self._lines = text.splitlines()
         try:
             return tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             line = re.search(r"line (\d+)", str(error))
-            self.problems.append(Problem(line=int(line[1]) if line else None, where=str(self.path), message=f"is not valid TOML: {error}"))
+            self.problems.append(Problem(line=int(line[1]) if line else None, where="the file", message=f"is not valid TOML: {error}"))
             return None
 
     def _resolve(self, found: Configuration) -> Configuration:

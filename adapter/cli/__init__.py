@@ -4,6 +4,7 @@ import sys
 
 from adapter.cli.commands import application
 from adapter.errors import AdapterError
+from adapter.infra.database import DATABASE_DOWN
 
 
 def main() -> None:
@@ -11,5 +12,14 @@ def main() -> None:
     try:
         application()
     except AdapterError as error:
-        print(f"storefront-adapter: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(str(error))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _end(f"{place}{error.strerror or error}; look at its owner and at the space on its disk")
+    except DATABASE_DOWN as error:
+        _end(f"the database refuses: {error}; `storefront-adapter doctor` looks at it")
+
+
+def _end(told: str) -> None:
+    print(f"storefront-adapter: {told}", file=sys.stderr)
+    sys.exit(2)

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connections
-from tortoise.exceptions import BaseORMException, DBConnectionError
+from tortoise.exceptions import BaseORMException
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.transactions import in_transaction
 
@@ -74,13 +74,17 @@ def embedded_file(settings: Settings) -> Path | None:
 
 def _postgres(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
-    if not parts.hostname or not parts.path.strip("/"):
+    try:
+        port = parts.port or 5432
+    except ValueError:
+        port = 0
+    if not parts.hostname or not port or not parts.path.strip("/"):
         raise Misconfigured("ADAPTER_DATABASE_URL", "must name a host and a database: postgres://user:password@host:5432/name")
     return {
         "engine": "tortoise.backends.asyncpg",
         "credentials": {
             "host": parts.hostname,
-            "port": parts.port or 5432,
+            "port": port,
             "user": parts.username or "postgres",
             "password": parts.password or "",
             "database": parts.path.strip("/"),
@@ -97,15 +101,35 @@ TORTOISE = config(Settings())
 
 async def connect(settings: Settings) -> None:
     """Open the database. Raises `Misconfigured` naming the setting when it cannot be reached."""
-    if not settings.is_postgres:
-        settings.data.mkdir(parents=True, exist_ok=True)
+    if (file := embedded_file(settings)) is not None:
+        make_folder(settings)
+        _check_file(file)
     # The ORM keeps statements per table, not per kind of database: another database in the same process needs its own.
     EXECUTOR_CACHE.clear()
     await Tortoise.init(config=config(settings), _enable_global_fallback=True)
     try:
         await connection().execute_query("SELECT 1")
-    except (OSError, DBConnectionError) as error:
-        raise Misconfigured("ADAPTER_DATABASE_URL", f"the database cannot be reached: {error}") from error
+    except DATABASE_DOWN as error:
+        await disconnect()  # an open file would keep the process from ending
+        told = f"the database cannot be reached: {error or type(error).__name__}; look whether it runs, and at each part of the address"
+        raise Misconfigured("ADAPTER_DATABASE_URL", told) from error
+
+
+def _check_file(file: Path) -> None:
+    """Raise `Misconfigured` for what is no database or cannot be opened, before the driver has a thread that waits for it."""
+    try:
+        with closing(sqlite3.connect(file)) as opened:
+            opened.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise Misconfigured("ADAPTER_DATA", f"{file} cannot be used as the database: {error}") from None
+
+
+def make_folder(settings: Settings) -> None:
+    """Make the data folder where it is missing. Raises `Misconfigured` where it cannot be."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured("ADAPTER_DATA", f"{settings.data} cannot be made: {error.strerror}") from None
 
 
 async def disconnect() -> None:
