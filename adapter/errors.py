@@ -3,6 +3,7 @@
 Messages name the field or setting, the value, and what to do. They never carry personal data or secrets.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from traceback import extract_tb
@@ -49,7 +50,16 @@ class GiveUp(AdapterError):
 
 
 class Held(AdapterError):
-    """A document is not issued until a person has looked: the reason says what does not add up and by how much."""
+    """It does not go on until a person has looked: the reason says what does not add up, and by how much.
+
+    `accept` are the codes of what that person may let pass (`replay action --accept`); without any, only other data can help. `fact` is
+    what would release it by itself.
+    """
+
+    def __init__(self, message: str, accept: Iterable[str] = (), fact: str | None = None) -> None:
+        super().__init__(message)
+        self.accept = tuple(accept)
+        self.fact = fact
 
 
 class Misconfigured(AdapterError):

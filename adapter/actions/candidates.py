@@ -1,13 +1,15 @@
 """What every rule-driven action begins with: the order as it is known now, and the row of the table that applies to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from adapter.domain.order import Order
 from adapter.domain.rules import Rule, choose
 from adapter.domain.state import OrderState
+from adapter.domain.tax.adopt import TOTAL_MISMATCH, with_difference
+from adapter.domain.tax.stated import TAX_MISMATCH, with_stated_tax
 from adapter.errors import GiveUp, NotYet, TryAgain
 from adapter.infra.models import ActionRow
 from adapter.infra.queue import lock_order, order_fact
@@ -43,7 +45,8 @@ async def source_of(run: Run) -> Source:
 async def locked_case(run: Run) -> Case:
     """The case, with the order's row locked until the present transaction ends.
 
-    Raises `NotYet` while the order's content is unknown, `Ignored` when no rule applies and `TryAgain` while the rule's delay runs.
+    What a person has accepted holds nothing any more. Raises `NotYet` while the order's content is unknown, `Ignored` when no rule applies
+    and `TryAgain` while the rule's delay runs.
     """
     source_id, order_id = reference(run.action)
     source = await source_of(run)
@@ -54,7 +57,18 @@ async def locked_case(run: Run) -> Case:
         raise NotYet(order_fact(source_id, order_id))
     rule = choose(candidates(run.action.parameters), order)
     wait_for_delay(run, rule)
+    codes = accepted(run.action.parameters)
+    if codes:
+        order = with_stated_tax(order) if TAX_MISMATCH in codes else order
+        order = with_difference(order) if TOTAL_MISMATCH in codes else order
+        tax = source.entity.tax.model_copy(update={"tolerated": (*source.entity.tax.tolerated, *sorted(codes))})
+        source = replace(source, entity=source.entity.model_copy(update={"tax": tax}))
     return Case(source, state, order, rule)
+
+
+def accepted(parameters: Mapping[str, Any]) -> frozenset[str]:
+    """The codes of what a person has looked at and lets pass in this action."""
+    return frozenset(code for acceptance in parameters.get("accepted", ()) for code in acceptance["codes"])
 
 
 def candidates(parameters: Mapping[str, Any]) -> list[Rule]:

@@ -1,6 +1,6 @@
 """Having documents cleared where a PDF alone is not the invoice: submitted once as they were frozen, asked about until it is decided."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -33,6 +33,9 @@ from adapter.signature import standard_headers
 KEPT_ANSWER = 2**20
 """How many bytes of an answer are read: receipts are long, signed XML among them."""
 
+REJECTED = "clearance"
+"""The code of a document that was not cleared."""
+
 
 async def begin(run: Run, row: DocumentRow, entity: Entity) -> None:
     """Have a new document cleared, where its entity's documents are. Called in the transaction that freezes it."""
@@ -46,13 +49,17 @@ async def begin(run: Run, row: DocumentRow, entity: Entity) -> None:
     after_commit(partial(_count, settings, ClearanceState.AWAITING))
 
 
-async def mail_may_leave(row: DocumentRow, entity: Entity) -> None:
-    """Raise `NotYet` while a document awaits clearance, `Held` where that was refused, unless its entity mails documents regardless."""
+async def mail_may_leave(row: DocumentRow, entity: Entity, accepted: Collection[str]) -> None:
+    """Raise `NotYet` while a document awaits clearance, `Held` where that was refused, unless its entity mails documents regardless, or a
+    person does this one. What is held goes on by itself when the document is cleared after all."""
     clearance = await clearance_of(row.id)
     if clearance is None or (entity.clearance is not None and not entity.clearance.hold_mail):
         return
     if clearance.state == ClearanceState.REJECTED:
-        raise Held(f"clearance: {row.number} was rejected: {_listed(clearance.errors)}; it is not mailed")
+        if REJECTED in accepted:
+            return
+        told = f"{REJECTED}: {row.number} was rejected: {_listed(clearance.errors)}; it is not mailed"
+        raise Held(told, accept=[REJECTED], fact=cleared_fact(row.id))
     if clearance.state != ClearanceState.CLEARED:
         raise NotYet(cleared_fact(row.id))
 

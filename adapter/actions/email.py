@@ -6,7 +6,7 @@ from datetime import datetime
 from email.utils import parseaddr
 from typing import Any, Literal
 
-from adapter.actions.candidates import Case, locked_case, reference
+from adapter.actions.candidates import Case, accepted, locked_case, reference
 from adapter.actions.clear import mail_may_leave
 from adapter.actions.render import Current, current
 from adapter.actions.settle import is_test
@@ -26,6 +26,8 @@ from adapter.infra.services import Run
 from adapter.infra.summary import summary
 
 MailKind = Literal["invoice", "credit_note", "reminder"]
+EINVOICE = "einvoice"
+"""The code of an e-invoice that cannot leave."""
 SENDING, OUTBOX = "sending", "outbox"
 
 
@@ -61,7 +63,7 @@ async def send_reminder(run: Run) -> Mapping[str, Any] | None:
 
 async def _send(run: Run, case: Case, row: DocumentRow, kind: MailKind) -> Mapping[str, Any]:
     addressees = _addressees(case)
-    await mail_may_leave(row, case.source.entity)
+    await mail_may_leave(row, case.source.entity, accepted(run.action.parameters))
     files = await current(run.services, row)
     _hold_for_a_look(run, case, row, files)
     states: dict[str, str] = {}
@@ -152,10 +154,10 @@ def _mail(run: Run, case: Case, row: DocumentRow, kind: MailKind, recipient: str
 
 
 def _hold_for_a_look(run: Run, case: Case, row: DocumentRow, files: Current) -> None:
-    """Raise `Held` where an e-invoice cannot leave and the entity wants to know that first; who replays the action has looked."""
+    """Raise `Held` where an e-invoice cannot leave and the entity wants to know that first; who accepts that has looked."""
     problems = [each.problem for each in files.einvoices if each.problem is not None]
-    if problems and case.source.entity.einvoice_policy == "hold" and not run.action.parameters.get("replayed"):
-        raise Held(f"einvoice: {row.number} as {'; '.join(problems)}; replay the action to send the document without it")
+    if problems and case.source.entity.einvoice_policy == "hold" and EINVOICE not in accepted(run.action.parameters):
+        raise Held(f"{EINVOICE}: {row.number} as {'; '.join(problems)}; accepted, it is sent without", accept=[EINVOICE])
 
 
 def _attachments(row: DocumentRow, files: Current) -> tuple[Attachment, ...]:

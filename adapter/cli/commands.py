@@ -15,7 +15,7 @@ from adapter.cli.doctor import doctor
 from adapter.cli.export import export
 from adapter.cli.numbers import numbers
 from adapter.cli.options import Data, connected, settings_of
-from adapter.cli.replay import replay_application
+from adapter.cli.replay import dismiss, replay_application
 from adapter.cli.show import show_application
 from adapter.clock import Clock
 from adapter.configuration import Configuration, Reader
@@ -130,6 +130,7 @@ application.command()(demo)
 application.command()(export)
 application.command()(numbers)
 application.command()(doctor)
+application.command()(dismiss)
 
 
 def _advise(configuration: Configuration) -> None:

@@ -1,6 +1,8 @@
 """`replay`: stored deliveries and actions that ended go through today's code once more."""
 
 import asyncio
+import getpass
+import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +14,7 @@ from adapter.app import App
 from adapter.cli.options import Data, require_database, settings_of
 from adapter.domain.rules import ActionKind
 from adapter.errors import Misconfigured
-from adapter.flow.replay import Replay, Report
+from adapter.flow.replay import Decision, Replay, Report
 from adapter.infra.models import SourceRow
 
 replay_application = typer.Typer(
@@ -21,6 +23,7 @@ replay_application = typer.Typer(
 )
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many of what.")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decided; the system's user where it is left out.")]
 Ids = Annotated[list[str], typer.Argument(help="As `show` names them.")]
 
 
@@ -38,9 +41,26 @@ def action(
     again: Annotated[
         bool, typer.Option("--again", help="Also mails and messages that succeeded: their recipients get them once more.")
     ] = False,
+    accept: Annotated[
+        str | None,
+        typer.Option("--accept", metavar="REASON", help="Held ones go on although something does not fit; kept with the outcome."),
+    ] = None,
+    by: By = None,
 ) -> None:
-    """Make actions due again: dead, held, skipped, waiting, or retrying ones."""
-    _run(data, dry_run, again, lambda replay: replay.actions(list(dict.fromkeys(ids))))
+    """Make actions due again: dead, held, skipped, waiting, or retrying ones. With --accept a held one goes on as it is."""
+    decision = Decision(by or user(), accept) if accept is not None else None
+    _run(data, dry_run, again, lambda replay: replay.actions(list(dict.fromkeys(ids))), decision)
+
+
+def dismiss(
+    ids: Ids,
+    because: Annotated[str, typer.Option("--because", metavar="REASON", help="Kept with the action.")],
+    by: By = None,
+    data: Data = None,
+    dry_run: DryRun = False,
+) -> None:
+    """End dead, held or waiting actions that were dealt with otherwise: done by hand, or not wanted. `replay action` revives them."""
+    _run(data, dry_run, False, lambda replay: replay.dismiss(list(dict.fromkeys(ids)), Decision(by or user(), because)), verb="dismiss")
 
 
 @replay_application.command()
@@ -78,32 +98,48 @@ def dead(
     _run(data, dry_run, False, run)
 
 
-def _run(data: Path | None, dry_run: bool, again: bool, work: Callable[[Replay], Awaitable[None]]) -> None:
+def user() -> str:
+    """Who runs this, as the system names them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in containers
+        return f"user {os.getuid()}"
+
+
+def _run(
+    data: Path | None,
+    dry_run: bool,
+    again: bool,
+    work: Callable[[Replay], Awaitable[None]],
+    accept: Decision | None = None,
+    verb: str = "replay",
+) -> None:
     settings = settings_of(data)
     require_database(settings)
 
     async def run() -> Report:
         async with App(settings).opened() as opened:
-            replay = Replay(opened.dispatcher, opened.clock, again=again, dry_run=dry_run)
+            replay = Replay(opened.dispatcher, opened.clock, again=again, accept=accept, dry_run=dry_run)
             await work(replay)
             return replay.report
 
     report = asyncio.run(run())
-    for line in lines(report, dry_run):
+    for line in lines(report, dry_run, verb):
         print(line)
     if report.refused:
         raise typer.Exit(1)
 
 
-def lines(report: Report, dry_run: bool) -> list[str]:
+def lines(report: Report, dry_run: bool, verb: str = "replay") -> list[str]:
     """A report in words."""
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(report.replayed.items()))
-    told = [f"{'would replay' if dry_run else 'replayed'}: {counts or 'nothing'}"]
+    past = {"replay": "replayed", "dismiss": "dismissed"}[verb]
+    told = [f"{f'would {verb}' if dry_run else past}: {counts or 'nothing'}"]
     if report.erased:
         told.append(f"erased: {report.erased} (the body is gone, at a privacy request or after its time, so there is nothing to read)")
     if report.under_way:
         told.append(f"under way: {report.under_way} (runs by itself)")
-    return told + [f"not replayed: {id}: {reason}" for id, reason in report.refused.items()]
+    return told + [f"not {past}: {id}: {reason}" for id, reason in report.refused.items()]
 
 
 async def _check_source(id: str) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from adapter.cli.options import Data, Json, connected, settings_of
-from adapter.cli.tree import StoryTree, action_line, clearance_line, clock, einvoice_line, line
+from adapter.cli.tree import StoryTree, action_line, clearance_line, clock, einvoice_line, hint, line
 from adapter.clock import Clock
 from adapter.domain.document import DocumentKind
 from adapter.domain.frozen import digest
@@ -66,12 +66,15 @@ def sources(data: Data = None, as_json: Json = False) -> None:
 
 @show_application.command()
 def dead(data: Data = None, as_json: Json = False) -> None:
-    """What wants a look: dead and held actions, and those that wait; `replay action ID` does one again."""
+    """What wants a look: dead and held actions, and those that wait; `replay action ID` does one again, `dismiss ID` ends it."""
 
     async def read(settings: Settings) -> list[dict[str, Any]]:
         return await unfinished()
 
-    _show(data, as_json, read, lambda found: [_unfinished_line(action) for action in found] or [Text("nothing is dead, held or waiting")])
+    def shown(found: list[dict[str, Any]]) -> list[Text]:
+        return [line for action in found for line in _unfinished_lines(action)] or [Text("nothing is dead, held or waiting")]
+
+    _show(data, as_json, read, shown)
 
 
 class _NotFound(Exception):
@@ -197,6 +200,7 @@ def _source_line(source: dict[str, Any]) -> Text:
     return line(source["id"], kind, off, "last delivery", f"{clock(source['last_delivery_at'])},", silent, refused)
 
 
-def _unfinished_line(action: dict[str, Any]) -> Text:
+def _unfinished_lines(action: dict[str, Any]) -> list[Text]:
     about = " ".join(filter(None, (action["source"], action["order"])))
-    return action_line(action).append(f"  {about}")
+    advice = hint(action)
+    return [action_line(action).append(f"  {about}"), *([_indented(advice)] if advice is not None else [])]

@@ -7,6 +7,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from adapter.domain.text import one_line
+from adapter.infra.queue import DOCUMENTS
 
 Facts = Mapping[str, Any]
 
@@ -49,9 +50,32 @@ def action_line(action: Facts) -> Text:
         standing = f"for {action['waits_for']} since {clock(action['waits_since'])}"
         error = None if error and str(error).endswith(str(action["waits_for"])) else error
     else:
-        standing = ", ".join(f"{name} {value}" for name, value in (action["outcome"] or {}).items())
+        standing = ", ".join(filter(None, (_outcome(name, value) for name, value in (action["outcome"] or {}).items())))
     told = f"{standing}: {error}" if standing and error else standing or error
     return line(action["kind"], state, told, f"[{action['id']}]", time=action["finished_at"] or action["started_at"] or action["time"])
+
+
+def _outcome(name: str, value: Any) -> str:
+    """One thing that came of an action; a person's decision with its circumstances."""
+    if name == "accept":  # told by `hint`
+        return ""
+    if name == "accepted":
+        return ", ".join(f"{' and '.join(each['codes'])} {decision('accepted', each)}" for each in value)
+    return decision("dismissed", value) if name == "dismissed" else f"{name} {value}"
+
+
+def decision(verb: str, made: Facts) -> str:
+    """Who decided something when, and why."""
+    return f"{verb} by {made['by']} at {clock(made['at'])} ({made['because']})"
+
+
+def hint(action: Facts) -> Text | None:
+    """What a person can do about an action that is held, beside looking."""
+    if action["state"] != "held":
+        return None
+    mended = "corrected in the shop, it is tried again by itself;" if action["kind"] in DOCUMENTS else ""
+    passes = f"to let it pass: replay action {action['id']} --accept REASON;" if (action["outcome"] or {}).get("accept") else ""
+    return line(mended, passes, f"dealt with otherwise: dismiss {action['id']} --because REASON")
 
 
 def einvoice_line(einvoice: Facts) -> Text:
@@ -123,6 +147,9 @@ class StoryTree:
     def _action(self, tree: Tree, action: Facts) -> None:
         branch = self._branch(tree, action, action_line(action))
         if branch is not None:
+            advice = hint(action)
+            if advice is not None:
+                branch.add(advice)
             for document in self._new("documents", action=action["id"]):
                 self._document(branch, document)
             for email in self._new("emails", action=action["id"]):

@@ -51,7 +51,7 @@ _CHARGES = {
     LineKind.TIP: {Phrase.TIP},
     LineKind.DUTY: {Phrase.IMPORT_DUTIES},
     LineKind.FEE: {Phrase.ADDITIONAL_FEES},
-    LineKind.ROUNDING: {Phrase.CASH_ROUNDING},
+    LineKind.ROUNDING: {Phrase.CASH_ROUNDING, Phrase.SHOP_ROUNDING},
 }
 """The names that connectors give to what their platform leaves without one."""
 _ADJUSTMENTS = {

@@ -88,7 +88,9 @@ async def _failed(run: Run, error: Exception) -> str:
         case TryAgain():
             state = await _retry(run, error, error.after)
         case Held():
-            state = HELD
+            await _hold(run, error)
+            log.warning("action is held", reason=described(error)[:500])
+            return HELD
         case GiveUp() | Misconfigured():
             state = DEAD
         case _:
@@ -103,6 +105,13 @@ async def _failed(run: Run, error: Exception) -> str:
 async def _end(run: Run, state: str, outcome: Mapping[str, Any] | None, error: str | None) -> None:
     async with transaction():
         await end(run.action, state, run.services.clock.now(), run.services.dispatcher, outcome=outcome, error=error)
+
+
+async def _hold(run: Run, error: Held) -> None:
+    outcome = {"accept": list(error.accept)} if error.accept else None
+    async with transaction():
+        now, dispatcher = run.services.clock.now(), run.services.dispatcher
+        await end(run.action, HELD, now, dispatcher, outcome=outcome, error=described(error), waits_for=error.fact)
 
 
 async def _retry(run: Run, error: Exception, after: timedelta | None) -> str:

@@ -12,7 +12,7 @@ from adapter.domain.rules import ActionKind, Rule, route
 from adapter.domain.state import OrderState, fold
 from adapter.errors import GiveUp
 from adapter.infra.models import DocumentRow, EventRow, OrderRow, new_id
-from adapter.infra.queue import Work, enqueue, invoice_fact, lock_order, order_fact, refund_fact, release
+from adapter.infra.queue import Work, enqueue, invoice_fact, lock_order, order_fact, reconsider, refund_fact, release
 from adapter.infra.services import Emit, Services
 from adapter.infra.sources import Source
 
@@ -64,6 +64,7 @@ async def _fold(events: Sequence[Event], source: Source, order_id: str, services
     row.number = after.order.number if after.order else row.number
     row.updated_at = now
     await row.save(update_fields=["state", "number", "updated_at"])
+    await reconsider(source.id, order_id, now, services.dispatcher)
     if before.order is None and after.order is not None:
         await release(order_fact(source.id, order_id), now, services.dispatcher)
     for refund in {refund.id for refund in after.refunds if refund.decided} - {refund.id for refund in before.refunds if refund.decided}:

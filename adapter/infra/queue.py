@@ -25,6 +25,8 @@ PRIORITY = {
     ActionKind.DELIVER: 5,
     ActionKind.NOTIFY: 15,
 }
+DOCUMENTS = (ActionKind.ISSUE_INVOICE, ActionKind.ISSUE_CREDIT_NOTE, ActionKind.AMEND_INVOICE)
+"""The kinds that make documents."""
 BULK = -100
 """Added to the priority of replays and other bulk work, so that what a storefront just sent comes first."""
 LANE_WIDTH = 4
@@ -83,15 +85,26 @@ async def enqueue(works: Sequence[Work], now: datetime, dispatcher: Dispatcher) 
 
 
 async def release(fact: str, now: datetime, dispatcher: Dispatcher) -> None:
-    """Make due what waited for this fact. Called in the transaction that establishes it, under the order's lock."""
-    rows = await ActionRow.filter(state=WAITING, waits_for=fact)
-    if rows:
-        await ActionRow.filter(id__in=[row.id for row in rows], state=WAITING).update(
-            state=DUE, waits_for=None, waits_since=None, next_at=now, queued=False
-        )
-        for row in rows:
-            row.state, row.next_at, row.queued = DUE, now, False
-        await dispatcher.dispatch(rows)
+    """Make due what waited for this fact, or is held until it comes. Called in the transaction that establishes it, under the order's
+    lock."""
+    await _go_on(await ActionRow.filter(state__in=(WAITING, HELD), waits_for=fact), now, dispatcher)
+
+
+async def reconsider(source_id: str, order_id: str, now: datetime, dispatcher: Dispatcher) -> None:
+    """Have the documents that are held judged anew. Called in the transaction that changes their order, under its lock."""
+    of_order = {"source_id": source_id, "order_id": order_id, "kind__in": [kind.value for kind in DOCUMENTS]}
+    await _go_on(await ActionRow.filter(**of_order, state=HELD), now, dispatcher)
+
+
+async def _go_on(rows: Sequence[ActionRow], now: datetime, dispatcher: Dispatcher) -> None:
+    if not rows:
+        return
+    await ActionRow.filter(id__in=[row.id for row in rows], state__in=(WAITING, HELD)).update(
+        state=DUE, waits_for=None, waits_since=None, next_at=now, queued=False, finished_at=None
+    )
+    for row in rows:
+        row.state, row.next_at, row.queued = DUE, now, False
+    await dispatcher.dispatch(rows)
 
 
 async def end(
@@ -102,16 +115,18 @@ async def end(
     *,
     outcome: Mapping[str, Any] | None = None,
     error: str | None = None,
+    waits_for: str | None = None,
 ) -> None:
-    """End an action and release what waited for that. Called in a transaction, so that a crash cannot come between the two.
+    """End an action and release what waited for that. Called in a transaction, so that a crash cannot come between the two. Who accepted
+    what stays with the outcome.
 
     One that has ended is left as it is: its last transaction may have been committed although the answer was lost.
     """
     await ActionRow.filter(id=action.id, state__in=OPEN_STATES).update(
         state=state,
-        outcome=dict(outcome or {}),
+        outcome={**(outcome or {}), **{name: action.parameters[name] for name in ("accepted",) if name in action.parameters}},
         error=error,
-        waits_for=None,
+        waits_for=waits_for,
         waits_since=None,
         finished_at=now,
         attempts=action.attempts + 1,

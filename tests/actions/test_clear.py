@@ -22,7 +22,7 @@ from adapter.configuration import Reader
 from adapter.domain.clearance import ClearanceState
 from adapter.domain.document import Document
 from adapter.flow.act import act
-from adapter.flow.replay import Replay
+from adapter.flow.replay import Decision, Replay
 from adapter.infra.clearances import ClearanceRow
 from adapter.infra.models import ActionRow, DocumentRow, EmailRow, EntityRow, EventRow, MessageRow
 from adapter.infra.story import document_facts
@@ -244,7 +244,7 @@ async def test_rejected(cleared_house: House, authority: Service, tmp_path: Path
 
 
 async def test_a_rejected_one_is_submitted_again_by_whoever_replays_it(cleared_house: House, authority: Service) -> None:
-    """The same request under the same id; a run that is merely repeated submits nothing."""
+    """The same request under the same id, and once it is cleared its mail leaves; a run that is merely repeated submits nothing."""
     authority.answers = [REJECTED, CLEARED]
     await cleared_house.send("standard", completed(paid=True))
     await cleared_house.run_due(without=WITHOUT)
@@ -254,14 +254,27 @@ async def test_a_rejected_one_is_submitted_again_by_whoever_replays_it(cleared_h
     assert ((await clearing())[0], len(authority.requests)) == ("dead", 1)
 
     services = cleared_house.app.services
-    held = await ActionRow.get(kind="send_invoice")
     await Replay(services.dispatcher, services.clock).actions([action.id])
-    await cleared_house.run_due(without=WITHOUT)
-    await Replay(services.dispatcher, services.clock).actions([held.id])
     await cleared_house.run_due(without=WITHOUT)
     first, second = authority.requests
     assert (first[3], first[2]["webhook-id"]) == (second[3], second[2]["webhook-id"])
     assert (await clearing(), len(cleared_house.around.mails)) == (("done", None), 1)
+
+
+async def test_a_rejected_one_is_mailed_where_a_person_says_so(cleared_house: House, authority: Service) -> None:
+    """Who, when and why stay with the mail; a replay alone sends nothing."""
+    authority.answers = [REJECTED]
+    await cleared_house.send("standard", completed(paid=True))
+    await cleared_house.run_due(without=WITHOUT)
+    mail, services = await ActionRow.get(kind="send_invoice"), cleared_house.app.services
+    await Replay(services.dispatcher, services.clock).actions([mail.id])
+    await cleared_house.run_due(without=WITHOUT)
+    assert ((await ActionRow.get(id=mail.id)).state, cleared_house.around.mails) == ("held", [])
+    await Replay(services.dispatcher, services.clock, accept=Decision("ada", "agreed with the buyer")).actions([mail.id])
+    await cleared_house.run_due(without=WITHOUT)
+    sent = await ActionRow.get(id=mail.id)
+    assert (sent.state, sent.outcome["accepted"][0]["because"]) == ("done", "agreed with the buyer")
+    assert len(cleared_house.around.mails) == 1
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 
 from adapter.actions.render import current
 from adapter.domain.einvoice import Profile
-from adapter.flow.replay import Replay
+from adapter.flow.replay import Decision, Replay
 from adapter.infra.einvoices import EInvoiceRow
 from adapter.infra.models import ActionRow, DocumentRow
 from adapter.infra.story import document_facts
@@ -157,11 +157,15 @@ async def test_a_seller_may_have_its_mail_held_until_somebody_has_looked(still_h
     number = (await DocumentRow.get()).number
     assert (held.state, held.error) == (
         "held",
-        f"einvoice: {number} as factur-x: breaks FX-SCH-A-000613; replay the action to send the document without it",
+        f"einvoice: {number} as factur-x: breaks FX-SCH-A-000613; accepted, it is sent without",
     )
     assert still_house.around.mails == []
 
-    await Replay(still_house.app.dispatcher, still_house.app.clock).actions([held.id])
+    services = still_house.app.services
+    await Replay(services.dispatcher, services.clock).actions([held.id])
+    await still_house.run_due(without=("notify", "deliver"))
+    assert ((await ActionRow.get(id=held.id)).state, still_house.around.mails) == ("held", [])
+    await Replay(services.dispatcher, services.clock, accept=Decision("ada", "the buyer wants paper")).actions([held.id])
     await still_house.run_due(without=("notify", "deliver"))
     [mail] = still_house.around.parsed_mails()
     assert names(mail) == [f"{number}.pdf"]

@@ -12,7 +12,7 @@ from tests.cli.conftest import run
 COMMANDS = [
     ("serve",), ("work",), ("migrate",), ("apply",), ("check",), ("show", "order"), ("show", "document"), ("show", "sources"),
     ("show", "dead"), ("rates",), ("replay", "delivery"), ("replay", "action"), ("replay", "source"), ("replay", "dead"), ("export",),
-    ("doctor",), ("connector", "list"), ("connector", "new"),
+    ("doctor",), ("dismiss",), ("connector", "list"), ("connector", "new"),
 ]  # fmt: skip
 
 

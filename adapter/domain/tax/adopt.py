@@ -16,6 +16,9 @@ from adapter.domain.phrases import Phrase, Translate, discount_name, in_english,
 from adapter.domain.tax.stated import TaxKey, tax_per_line
 from adapter.errors import Held, Ignored
 
+TOTAL_MISMATCH = "total_mismatch"
+"""The code of a difference that is no matter of rounding."""
+
 
 class Severity(StrEnum):
     """How much a finding matters: an error is likely wrong in law, a warning may be, an info is recorded. Which of them hold a document is
@@ -164,6 +167,17 @@ def only_line(order: Order, translate: Translate) -> Line:
     return Line(id=order.id, kind=LineKind.GOODS, name=name, amount=amount, taxes=order.taxes)
 
 
+def with_difference(order: Order) -> Order:
+    """The order with what its lines miss of its total as a line of its own, which bears no tax: for a person who has compared it with what
+    the customer paid and has it invoiced nevertheless."""
+    tax = Decimal(0) if order.prices_include_tax or order.tax_given_by is TaxGivenBy.NOBODY else order.totals.tax
+    missing = exact_sum((order.totals.total, -tax, *(-line.amount for line in order.lines)))
+    if not missing or not order.lines:
+        return order
+    line = Line(id="difference", kind=LineKind.ROUNDING, name=Phrase.SHOP_ROUNDING, amount=missing, unit_price=missing)
+    return order.model_copy(update={"lines": (*order.lines, line)})
+
+
 def _amounts(order: Order, lines: Sequence[Line], tax: Minor) -> tuple[list[Minor], Minor]:
     """The lines' amounts in minor units, and what is missing to the amount charged; `Held` where that is no matter of rounding."""
     currency = order.currency
@@ -173,8 +187,9 @@ def _amounts(order: Order, lines: Sequence[Line], tax: Minor) -> tuple[list[Mino
     if abs(exact_sum((from_minor(target, currency), -stated))) > from_minor(len(lines), currency):
         plus_tax = "" if order.prices_include_tax else f" + tax {text(tax, currency)}"
         raise Held(
-            f"total_mismatch: the lines add up to {text(to_minor(stated, currency), currency)}{plus_tax}, but the order's total is"
-            f" {text(total, currency)} {currency}: compare the order with what the customer paid"
+            f"{TOTAL_MISMATCH}: the lines add up to {text(to_minor(stated, currency), currency)}{plus_tax}, but the order's total is"
+            f" {text(total, currency)} {currency}: compare the order with what the customer paid",
+            accept=[TOTAL_MISMATCH],
         )
     amounts = place([line.amount for line in lines], target, currency)
     return amounts, target - sum(amounts)

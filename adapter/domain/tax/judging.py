@@ -19,5 +19,5 @@ def judged(document: Document, findings: Sequence[Finding], settings: TaxSetting
     before = {finding.code for finding in missing_on(original)} if original else set()
     held = [finding for finding in holding(every, settings) if finding.code not in before]
     if held:
-        raise Held("; ".join(f"{finding.code}: {finding.message}" for finding in held))
+        raise Held("; ".join(f"{finding.code}: {finding.message}" for finding in held), accept=[finding.code for finding in held])
     return every

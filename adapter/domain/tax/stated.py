@@ -11,6 +11,8 @@ from adapter.domain.money import Minor, allocate, exact_sum, place, share_out, t
 from adapter.domain.order import Line, LineKind, Order, Tax
 from adapter.errors import Held
 
+TAX_MISMATCH = "tax_mismatch"
+"""The code of taxes that contradict each other."""
 _UNTAXED_KINDS = frozenset({LineKind.GIFT_CARD, LineKind.TIP, LineKind.DUTY, LineKind.ROUNDING})
 """Kinds that bear tax only where the platform says so: a multi-purpose voucher is taxed when it is used, tips and duties are no sale."""
 
@@ -58,16 +60,37 @@ def tax_per_line(order: Order, lines: Sequence[Line]) -> tuple[list[dict[TaxKey,
     Taxes that only the order states are spread over its taxable lines by amount. Raises `Held`, with the figures, where the order's
     summary, its total tax and the taxes of its lines contradict each other by more than one minor unit per line.
     """
-    summary = _merged(order.taxes)
-    stated = [_merged(line.taxes) for line in lines]
-    names = _same_taxes((key for taxes in stated for key in taxes), summary)
-    placing = _Placing(order, lines, [{names.get(key, key): amount for key, amount in taxes.items()} for taxes in stated])
+    placing, summary = _read(order, lines)
     figures = _figures(placing, summary)
     result: list[dict[TaxKey, Minor]] = [dict.fromkeys(taxes, 0) for taxes in placing.stated]
     for key, figure in figures.items():
         for index, amount in _over_lines(placing, key, figure).items():
             result[index][key] = amount
     return result, placing.remarks
+
+
+def with_stated_tax(order: Order) -> Order:
+    """The order with the sum of the taxes that it states, by its summary and else by its lines, as its total tax: for a person who has
+    compared them and has it invoiced although the shop's total tax is another one."""
+    placing, summary = _read(order, order.lines)
+    return order.model_copy(update={"totals": order.totals.model_copy(update={"tax": exact_sum(_exact(placing, summary).values())})})
+
+
+def _read(order: Order, lines: Sequence[Line]) -> tuple[_Placing, dict[TaxKey, Decimal]]:
+    summary = _merged(order.taxes)
+    stated = [_merged(line.taxes) for line in lines]
+    names = _same_taxes((key for taxes in stated for key in taxes), summary)
+    return _Placing(order, lines, [{names.get(key, key): amount for key, amount in taxes.items()} for taxes in stated]), summary
+
+
+def _of_lines(placing: _Placing) -> dict[TaxKey, Decimal]:
+    return {key: exact_sum(placing.stated[index][key] for index in indexes) for key, indexes in placing.bearing.items()}
+
+
+def _exact(placing: _Placing, summary: Mapping[TaxKey, Decimal]) -> dict[TaxKey, Decimal]:
+    """What is stated of each tax."""
+    of_lines = _of_lines(placing)
+    return {**of_lines, **{key: amount for key, amount in summary.items() if amount or key in of_lines}}
 
 
 def _merged(taxes: Iterable[Tax]) -> dict[TaxKey, Decimal]:
@@ -106,13 +129,13 @@ def _single(keys: Sequence[TaxKey], feature: Callable[[TaxKey], object]) -> dict
 def _figures(placing: _Placing, summary: Mapping[TaxKey, Decimal]) -> dict[TaxKey, Minor]:
     """What each tax comes to: the order's summary, else the sum of its lines, rounded so that together they are the total tax."""
     order, currency = placing.order, placing.order.currency
-    of_lines = {key: exact_sum(placing.stated[index][key] for index in indexes) for key, indexes in placing.bearing.items()}
+    of_lines = _of_lines(placing)
     total = to_minor(order.totals.tax, currency)
     foreign = [key for key, amount in summary.items() if amount and key not in of_lines]
     if foreign and of_lines and abs(to_minor(exact_sum(of_lines.values()), currency) - total) <= placing.tolerance:
         placing.remarks.append(("info", "tax_summary_unmatched", f"the order's tax summary names {foreign[0].name!r}, which no line bears"))
         summary = {}
-    exact = {**of_lines, **{key: amount for key, amount in summary.items() if amount or key in of_lines}}
+    exact = _exact(placing, summary)
     if not exact and total:
         exact = {TaxKey("Tax", None): order.totals.tax}
     figures = dict(zip(exact, place(list(exact.values()), total, currency), strict=True))
@@ -136,7 +159,7 @@ def _with_gap(placing: _Placing, figures: dict[TaxKey, Minor], gap: Minor, *, ha
         return figures
     if not has_summary and len(figures) == 1 and not all(placing.stated):
         return {key: figure + gap for key, figure in figures.items()}
-    raise Held(f"tax_mismatch: {stated}: correct the order's taxes or issue the document by hand")
+    raise Held(f"{TAX_MISMATCH}: {stated}: correct the order's taxes or issue the document by hand", accept=[TAX_MISMATCH])
 
 
 def _over_lines(placing: _Placing, key: TaxKey, figure: Minor) -> dict[int, Minor]:
@@ -170,7 +193,7 @@ def _spread(placing: _Placing, key: TaxKey, gap: Minor, bearing: Sequence[int]) 
             chosen = [index for index in chosen if amounts[index] > 0]
     if not chosen:
         raise Held(
-            f"tax_mismatch: {placing.money(gap)} of the tax {key.name!r} belongs to no line of the order:"
+            f"{TAX_MISMATCH}: {placing.money(gap)} of the tax {key.name!r} belongs to no line of the order:"
             " correct the order's taxes or issue the document by hand"
         )
     return dict(zip(chosen, share_out(gap, [amounts[index] for index in chosen]), strict=True))
