@@ -78,6 +78,15 @@ class Settings(BaseModel):
             "went wrong with the others."
         ),
     )
+    order_days: int = Field(
+        default=730,
+        ge=1,
+        le=3_650,
+        description=(
+            "Days after the last news of an order that led to no document, and for which nothing is to be done, after which its people's "
+            "details are erased. Two years are more than carts, drafts and unpaid orders take to become a sale or nothing."
+        ),
+    )
     sweep_seconds: int = Field(default=15, ge=1, le=3_600, description="Seconds between two looks for what time alone brings about.")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least severity that is logged.")

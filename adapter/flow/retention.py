@@ -6,14 +6,14 @@ nobody's data and show that the series was complete, and the digests of deliveri
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import structlog
 from tortoise.expressions import Q
 
-from adapter.actions.privacy import ERASED
+from adapter.actions.privacy import ERASED, erase_people
 from adapter.domain.entity import Entity
 from adapter.domain.rules import ActionKind
 from adapter.infra import metrics
@@ -29,6 +29,7 @@ from adapter.infra.models import (
     MessageRow,
     OrderRow,
     SeriesRow,
+    SourceRow,
 )
 from adapter.infra.numbers import NumberRow
 from adapter.infra.queue import HELD, OPEN_STATES, RUNNING, Work, enqueue, lock_order
@@ -57,6 +58,8 @@ async def retention(run: Run) -> Mapping[str, Any]:
     counts: Counter[str] = Counter()
     try:
         counts["deliveries_erased"] += await erase_deliveries(run.services)
+        if erased := await erase_orders(run.services):
+            counts["orders_erased"] += erased
         for row in await EntityRow.all().order_by("id"):
             await _end_of(entity_of(row), run.services, counts)
     finally:
@@ -89,12 +92,45 @@ async def _useful(ids: Sequence[str]) -> set[str]:
     unknown = [id for id in ids if not orders[id]]
     for event in await EventRow.filter(delivery_id__in=unknown, order_id__isnull=False) if unknown else []:
         orders[event.delivery_id or ""].add((event.source_id, event.order_id or ""))
-    names = list({order_id for pairs in orders.values() for _, order_id in pairs})
-    alive = {(row.source_id, row.order_id) for row in await DocumentRow.filter(order_id__in=names).only("id", "source_id", "order_id")}
-    to_do = ActionRow.filter(order_id__in=names, state__in=(*OPEN_STATES, HELD)).only("id", "source_id", "order_id")
-    alive |= {(row.source_id or "", row.order_id or "") for row in await to_do}
+    alive = await _alive({order_id for pairs in orders.values() for _, order_id in pairs})
     unread = {reading.subject for reading in readings if reading.state in OPEN_STATES}
     return {id for id in ids if id in unread or orders[id] & alive}
+
+
+async def _alive(order_ids: Collection[str]) -> set[Pair]:
+    """Those orders with one of these ids that have a document, or may get one from what is to be done or held."""
+    names = list(order_ids)
+    documents = await DocumentRow.filter(order_id__in=names).only("id", "source_id", "order_id")
+    to_do = await ActionRow.filter(order_id__in=names, state__in=(*OPEN_STATES, HELD)).only("id", "source_id", "order_id")
+    return {(row.source_id or "", row.order_id or "") for row in (*documents, *to_do)}
+
+
+async def erase_orders(services: Services) -> int:
+    """Erase the people's details of orders that led to no document, long after the last news of them; returns how many orders.
+
+    Where a platform has news of one after all, it sends the whole order again. An erased order counts as changed, so that it is looked at
+    once in a period and not every day.
+    """
+    now = services.clock.now()
+    limit = now - timedelta(days=services.settings.order_days)
+    kept = {source.id for source in await SourceRow.all().select_related("entity") if entity_of(source.entity).legal_hold}
+    last, erased = "", 0
+    old = OrderRow.filter(updated_at__lt=limit).order_by("id").limit(BATCH).only("id", "source_id", "order_id")
+    while rows := await old.filter(id__gt=last):
+        alive = await _alive({row.order_id for row in rows})
+        for row in rows:
+            if row.source_id not in kept and (row.source_id, row.order_id) not in alive:
+                erased += await _erase_order(row.source_id, row.order_id, limit, now)
+        last = rows[-1].id
+    return erased
+
+
+async def _erase_order(source_id: str, order_id: str, limit: datetime, now: datetime) -> int:
+    async with transaction():
+        row = await lock_order(source_id, order_id)
+        if row is None or row.updated_at >= limit or (source_id, order_id) in await _alive([order_id]):
+            return 0
+        return await erase_people([row], now)
 
 
 async def _end_of(entity: Entity, services: Services, counts: Counter[str]) -> None:

@@ -8,7 +8,8 @@ from prometheus_client import REGISTRY
 
 from adapter.clock import SimulatedClock
 from adapter.domain.entity import Entity
-from adapter.domain.order import Address
+from adapter.domain.order import Address, Party
+from adapter.domain.state import OrderState
 from adapter.flow.sweep import sweep
 from adapter.infra.archive import FileRow
 from adapter.infra.database import connection
@@ -202,6 +203,48 @@ async def test_bodies_that_led_to_no_document_are_erased_after_their_time(still_
     assert [bool(body) for body in bodies] == [True, True, False, True, False]
     assert [row.headers == {} for row in await DeliveryRow.all().order_by("id")] == [False, False, True, False, True]
     assert await a_day(still_house, clock, clock.now() + timedelta(days=30)) == {"deliveries_erased": 1}
+
+
+async def test_people_in_orders_that_led_to_no_document_are_forgotten(still_houses: House, clock: SimulatedClock) -> None:
+    """Two years after the last news of it, an order without a document has nobody in it any more, and still its sums. One with an invoice,
+    one whose invoice is held and one that there was news of stay whole; as does everything under a legal hold."""
+    cart = {"progress": {"financial": "pending", "stage": "pending"}, "notes": "for Ida Sommer"}
+    await still_houses.send("standard", completed("o-1", paid=True))
+    await still_houses.send("standard", event("order.created", an_order("o-2", **cart)))
+    await still_houses.send("standard", completed("o-3", totals={"total": "124.00", "tax": "19.00"}))
+    await still_houses.send("standard", event("order.created", an_order("o-4", **cart)))
+    await still_houses.run_due(without=UNDRAWN)
+    await ActionRow.filter(state="due").update(state="cancelled")
+    assert {row.order_id: row.state for row in await ActionRow.filter(kind="issue_invoice")} == {"o-1": "done", "o-3": "held"}
+    started = clock.now()
+    await a_day(still_houses, clock, started + timedelta(days=100))
+    await still_houses.send("standard", event("order.updated", an_order("o-4", version="2027-03-01T09:00:00Z", tags=["seen"], **cart)))
+    await still_houses.run_due(without=UNDRAWN)
+
+    async def named() -> list[str]:
+        return [row.order_id for row in await OrderRow.all().order_by("order_id") if "Sommer" in row.state or "sommer" in row.state]
+
+    async def erased(moment: datetime) -> int:
+        return (await a_day(still_houses, clock, moment) or {}).get("orders_erased", 0)
+
+    assert await erased(started + timedelta(days=730)) == 0
+    assert await named() == ["o-1", "o-2", "o-3", "o-4"]
+    await settings(legal_hold=True)
+    assert await erased(started + timedelta(days=731)) == 0
+    await settings(legal_hold=False)
+    assert await erased(started + timedelta(days=732)) == 1
+    assert await named() == ["o-1", "o-3", "o-4"]
+    forgotten = OrderState.model_validate_json((await OrderRow.get(order_id="o-2")).state).effective()
+    assert forgotten is not None
+    assert (forgotten.totals.total, forgotten.buyer) == (119, Party(address=Address(country="DE")))
+    assert await erased(started + timedelta(days=733)) == 0
+    assert await erased(started + timedelta(days=831)) == 1
+    assert await named() == ["o-1", "o-3"]
+
+    await still_houses.send("standard", completed("o-2", paid=True, version="2029-03-01T09:00:00Z"))
+    await still_houses.run_due(without=UNDRAWN)
+    (document,) = [document for row, document in await still_houses.documents() if row.order_id == "o-2"]
+    assert (document.buyer.name if document.buyer else None) == "Ida Sommer"
 
 
 async def test_proofs_of_vat_numbers_go_a_year_after_the_invoices_that_rest_on_them(still_house: House, clock: SimulatedClock) -> None:
