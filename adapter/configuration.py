@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from adapter import signature
 from adapter.connector import Connector, connector
+from adapter.domain.document import DocumentKind
 from adapter.domain.entity import Entity, EntityId
 from adapter.domain.frozen import Frozen
 from adapter.domain.numbering import NumberFormat, Reset
@@ -24,6 +25,7 @@ from adapter.errors import Misconfigured
 from adapter.infra.language import is_translated
 from adapter.infra.layout import check_accent
 from adapter.infra.logo import read_logo
+from adapter.infra.numbers import default_format
 from adapter.infra.outbound_rules import check_endpoint_headers, check_endpoint_url
 from adapter.infra.pages import check_template
 from adapter.signature import STANDARD_WEBHOOKS, Scheme
@@ -50,6 +52,15 @@ class EntityConfiguration(Entity):
     def entity(self) -> Entity:
         """The entity alone."""
         return Entity.model_validate(self.model_dump(exclude={"logo", "series"}))
+
+
+def _check_series(entity: EntityConfiguration) -> None:
+    """Each kind of document needs numbers of its own: a credit note is an invoice in law, whose number must be unique."""
+    formats = {kind: default_format(kind, entity.mode) for kind in DocumentKind}
+    formats |= {DocumentKind(kind): series.format for kind, series in entity.series.items()}
+    invoices, credit_notes = (NumberFormat(text=formats[kind]) for kind in (DocumentKind.INVOICE, DocumentKind.CREDIT_NOTE))
+    if invoices.same_numbers(credit_notes):
+        raise Misconfigured(f"number format {credit_notes.text!r}", "gives credit notes the numbers of invoices: begin it with CN-, say")
 
 
 class SourceConfiguration(Frozen):
@@ -145,8 +156,10 @@ class Reader:
                 self._guard(("entities", index, "second_language"), self._check_language, entity.second_language)
             self._guard(("entities", index, "logo"), self._check_logo, entity.logo)
             self._guard(("entities", index, "branding", "accent"), check_accent, entity.branding.accent)
-            for kind, series in entity.series.items():
-                self._guard(("entities", index, "series", kind), NumberFormat.parse, series.format, series.reset)
+            place = ("entities", index, "series")
+            formats = [self._guard((*place, kind), NumberFormat.parse, each.format, each.reset) for kind, each in entity.series.items()]
+            if formats and None not in formats:
+                self._guard((*place, next(iter(entity.series))), _check_series, entity)
         entities = tuple(self._clearance(index, entity) for index, entity in enumerate(found.entities))
         sources = tuple(self._source(index, source) for index, source in enumerate(found.sources))
         endpoints = tuple(self._endpoint(index, endpoint) for index, endpoint in enumerate(found.endpoints))

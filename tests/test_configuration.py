@@ -178,6 +178,7 @@ async def test_what_a_file_does_not_name_stays(opened: Vault, tmp_path: Path) ->
         ('accent = "#004488"', 'accent = "red"', "entity.1.branding.accent: 'red' is not a colour such as #1f3a5f"),
         ('accent = "#004488"', 'font = "Papyrus"', "entity.1.branding.font: Input should be 'Noto Sans', 'Noto Serif'"),
         ('format = "R{year}-{n:05}"', 'format = "R{year}"', "must contain {n}, the running number, exactly once"),
+        ('format = "R{year}-{n:05}"', 'format = "G{year}-{n}"', "gives credit notes the numbers of invoices"),
         ('connector = "sellapp"', 'connector = "sellap"', "source.1.connector: 'sellap' is not installed; there are: sellapp, shopify"),
         ('entity = "lighthouse"\nconnector', 'entity = "Light House"\nconnector', "source.1.entity: String should match pattern"),
         ('secrets = ["env:SHOP"]', 'secrets = ["env:SHOPP"]', "source.1.secrets: the environment variable SHOPP is not set, or empty"),

@@ -1,8 +1,8 @@
 """Document numbers: formats such as `INV-{year}-{n:06}`, and when their count starts again.
 
-A number must be unique and consecutive (VAT Directive Art. 226(2)), France asks for no gap, India for at most 16 characters (rule 46),
-French e-invoices for at most 35 of `A-Z a-z 0-9 - + _ /`, Romania for a digit. What makes numbers collide or is refused somewhere for
-certain is an error; what only some country dislikes is a warning.
+A number must be unique and consecutive (VAT Directive Art. 226(2)), France asks for no gap, India for at most 16 letters, digits, `-` and
+`/` (rule 46), Italy for at most 20 characters (FatturaPA 2.1.1.4), French e-invoices for at most 35 of `A-Z a-z 0-9 - + _ /`, Romania for a
+digit. What makes numbers collide or is refused somewhere for certain is an error; what only some country dislikes is a warning.
 """
 
 import re
@@ -19,7 +19,8 @@ from adapter.domain.frozen import Frozen
 from adapter.errors import Misconfigured
 
 MAX_LENGTH = 35
-PORTABLE_LENGTH = 16
+LONGEST = {"IN": ("India", 16), "IT": ("Italy", 20)}
+"""How many characters a number may have in a country."""
 _MANY = 999_999
 """A count that a series may well reach in one period: what lengths are measured with."""
 
@@ -105,11 +106,20 @@ class NumberFormat(Frozen):
         """The key of the counter from which a document of that day takes its number."""
         return period(day, self.reset)
 
+    def same_numbers(self, other: "NumberFormat") -> bool:
+        """Whether both write the same numbers, apart from how far they are padded and when their counts start again."""
+        return [piece[:2] for piece in self._pieces()] == [piece[:2] for piece in other._pieces()]
+
     def warnings(self, country: str | None = None) -> tuple[str, ...]:
         """What is allowed but refused in some countries, or in the one that is named (ISO 3166-1 alpha-2)."""
-        found = []
-        if country in {None, "IN"} and self._longest() > PORTABLE_LENGTH:
-            found.append(f"numbers reach {self._longest()} characters; India accepts at most {PORTABLE_LENGTH}")
+        longest = self._longest()
+        found = [
+            f"numbers reach {longest} characters; {name} accepts at most {most}"
+            for code, (name, most) in LONGEST.items()
+            if country in {None, code} and longest > most
+        ]
+        if country == "IN" and any(character in self.text for character in "_+."):
+            found.append("India accepts letters, digits, - and / only")
         if country in {None, "FR"} and "." in self.text:
             found.append("a point is not accepted in numbers of French e-invoices; use - or /")
         if country in {None, "FR"} and self.reset is Reset.MONTHLY:

@@ -62,11 +62,18 @@ def test_formats_that_cannot_work_are_refused(text: str, reset: str, problem: st
 
 def test_warnings_name_who_refuses() -> None:
     assert NumberFormat.parse("INV-{year}-{n:06}", "yearly").warnings() == ()
-    long, point, monthly = NumberFormat.parse("INVOICE.{year}-{month:02}-{n:06}", "monthly").warnings()
+    long, longer, point, monthly = NumberFormat.parse("INVOICE.{year}-{month:02}-{n:06}", "monthly").warnings()
     assert long == "numbers reach 22 characters; India accepts at most 16"
+    assert longer == "numbers reach 22 characters; Italy accepts at most 20"
     assert "French" in point
     assert "France" in monthly
-    assert NumberFormat.parse("INVOICE.{year}-{month:02}-{n:06}", "monthly").warnings("IN") == (long,)
+    assert NumberFormat.parse("INVOICE.{year}-{month:02}-{n:06}", "monthly").warnings("IN") == (
+        long,
+        "India accepts letters, digits, - and / only",
+    )
+    assert NumberFormat.parse("INVOICE.{year}-{month:02}-{n:06}", "monthly").warnings("IT") == (longer,)
+    assert NumberFormat.parse("INV_{yy}-{n}").warnings("IN") == ("India accepts letters, digits, - and / only",)
+    assert NumberFormat.parse("INV/{yy}-{n}").warnings("IN") == ()
     assert NumberFormat.parse("INVOICE.{year}-{month:02}-{n:06}", "monthly").warnings("FR") == (point, monthly)
     assert NumberFormat.parse("INVOICE.{year}-{month:02}-{n:06}", "monthly").warnings("DE") == ()
 
@@ -80,6 +87,14 @@ def test_the_counter_of_a_day(reset: Reset, key: str) -> None:
 def test_numbers_start_at_one() -> None:
     with pytest.raises(ValueError, match="start at 1"):
         NumberFormat.parse("{n}").number(0, DAY)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [("{year}-{n}", "{year}-{n:06}", True), ("INV-{n}", "CN-{n}", False), ("{n}-{year}", "{year}-{n}", False), ("A{n:3}", "A{n}", True)],
+)
+def test_two_series_that_write_the_same_numbers(one: str, other: str, same: bool) -> None:
+    assert NumberFormat.parse(one).same_numbers(NumberFormat.parse(other)) is same
 
 
 PIECES = st.sampled_from(["{year}", "{yy}", "{month}", "{month:02}", "{n}", "{n:03}", "-", "1", "A"])

@@ -103,6 +103,25 @@ async def test_the_year_changes_in_the_entitys_own_time_zone(opened: None) -> No
     assert await drawn(midnight, london) == ("INV-2026-000001", date(2026, 12, 31))
 
 
+@pytest.mark.parametrize(
+    ("zone", "last", "first"),
+    [
+        ("Pacific/Honolulu", datetime(2027, 1, 1, 9, 30, tzinfo=UTC), datetime(2027, 1, 1, 10, tzinfo=UTC)),  # 23:30 and midnight
+        ("Pacific/Kiritimati", datetime(2026, 12, 31, 9, 59, tzinfo=UTC), datetime(2026, 12, 31, 10, tzinfo=UTC)),
+        ("Asia/Kathmandu", datetime(2026, 12, 31, 18, 14, 59, tzinfo=UTC), datetime(2026, 12, 31, 18, 15, tzinfo=UTC)),
+    ],
+)
+async def test_the_year_and_the_month_change_where_the_entity_is(
+    opened: None, tmp_path: Path, zone: str, last: datetime, first: datetime
+) -> None:
+    """On the last day of the year there, whatever day it is elsewhere."""
+    there = ENTITY.model_copy(update={"time_zone": zone})
+    assert await drawn(last, there) == ("INV-2026-000001", date(2026, 12, 31))
+    assert await drawn(first, there) == ("INV-2027-000001", date(2027, 1, 1))
+    await SeriesRow.all().update(format="{yy}{month:02}-{n:03}", reset="monthly")
+    assert await drawn(first, there) == ("2701-001", date(2027, 1, 1))
+
+
 async def test_a_clock_that_was_set_back(opened: None) -> None:
     """Numbers and dates stay in one order: nobody gets a number after, and a date before, his predecessor's."""
     tomorrow = NOW + timedelta(days=50)
