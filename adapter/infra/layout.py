@@ -146,5 +146,7 @@ def tax_id_label(kind: str, words: Language) -> str:
         "in_gst": "GSTIN",
         "us_ein": "EIN",
         "de_tax_number": _("Tax number"),
+        "tax_number": _("Tax number"),
+        "vat": _("VAT no."),
     }
     return str(labels.get(kind, _("Tax ID")))

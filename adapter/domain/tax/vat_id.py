@@ -20,8 +20,8 @@ from adapter.domain.tax.territory import EU
 if TYPE_CHECKING:
     from stdnum.util import NumberValidationModule
 
-_PREFIXES = {"GR": "EL"}
-"""ISO 3166-1 code to the prefix of VAT numbers where they differ (Directive 2006/112/EC Art. 215)."""
+_PREFIXES = {"GR": "EL", "IC": "ES", "EA": "ES"}
+"""ISO 3166-1 code to the prefix of VAT numbers where they differ (Directive 2006/112/EC Art. 215; the NIF is one for all of Spain)."""
 _COUNTRIES = {"EL": "GR"}
 _MODULES = {"XI": "gb", "IM": "gb", "MC": "fr", "IN": "in_", "IS": "is_"}
 """Whose rules of form apply where it is not the prefix's own country: Northern Ireland and the Isle of Man number like the United Kingdom,

@@ -90,6 +90,13 @@ def test_other_countries_name_their_number() -> None:
     assert missing(entity(**small)) == ()
 
 
+@pytest.mark.parametrize("country", ["ES", "IC", "EA"])
+def test_a_spanish_number_is_one_in_the_islands_too(country: str) -> None:
+    address = {"street": "Calle 1", "postcode": "35001", "city": "Las Palmas", "country": country}
+    for value in ("B64717838", "ESB64717838"):
+        assert missing(entity(tax_ids=[{"kind": "eu_vat", "value": value}], address=address)) == ()
+
+
 def test_what_japan_wants() -> None:
     """A registration number, a company's or an individual's, and one rounding for each rate."""
     address = {"street": "1-1", "postcode": "100-0001", "city": "Tokyo", "country": "JP"}
