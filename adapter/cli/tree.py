@@ -79,9 +79,10 @@ def hint(action: Facts) -> Text | None:
 
 
 def einvoice_line(einvoice: Facts) -> Text:
-    """How an e-invoice stands: where it is, why it is not, or which rules it breaks."""
-    broken = ", ".join(dict.fromkeys(finding["rule"] for finding in einvoice["findings"] if finding["severity"] != "info"))
-    told = f"{einvoice['reason'] or broken}:" if einvoice["reason"] or broken else ""
+    """How an e-invoice stands: where it is, why it is not, or which rules it breaks, in their words; and which rules were not at hand."""
+    shown = {each["rule"]: each["message"] for each in einvoice["findings"] if each["severity"] != "info" or each["rule"] == "RULES"}
+    said = "; ".join(f"{rule} {message.removeprefix(f'[{rule}]').lstrip('- ')}" for rule, message in shown.items())
+    told = f"{einvoice['reason'] or said}:" if einvoice["reason"] or said else ""
     return line("e-invoice", einvoice["profile"], einvoice["standing"], told, einvoice["xml_path"] or einvoice["xml_sha256"] or "not made")
 
 
