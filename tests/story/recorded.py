@@ -132,7 +132,9 @@ def variations(case: Case, number: int) -> Iterator[Case]:
 
 
 def _shopify_variations(order: Json) -> Iterator[tuple[str, Json]]:
-    live = {"test": False, "cancelled_at": None, "cancel_reason": None, "refunds": []}
+    whole = [line | {"current_quantity": line["quantity"]} for line in order["line_items"]]  # nothing was given back
+    kept = {name: order[name.removeprefix("current_")] for name in order if name.removeprefix("current_") in order}
+    live = kept | {"test": False, "cancelled_at": None, "cancel_reason": None, "refunds": [], "line_items": whole}
     for status in ("pending", "authorized", "partially_paid", "paid"):
         yield status, live | {"financial_status": status}
     yield "fulfilled", live | {"financial_status": "paid", "fulfillment_status": "fulfilled"}
