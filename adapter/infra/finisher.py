@@ -19,7 +19,7 @@ from adapter.domain.text import one_line
 from adapter.errors import GiveUp
 from adapter.infra.glyphs import name_characters
 from adapter.infra.outlines import join_outlines
-from adapter.infra.structure import describe_links, rewrite_pages, slim_structure
+from adapter.infra.structure import describe_links, release_decoration, rewrite_pages, slim_structure
 from adapter.infra.typeface import slim_fonts
 
 CREATOR = "Storefront Adapter"
@@ -99,6 +99,7 @@ def finish(pdf: bytes, *, title: str, language: str, created: datetime, attachme
     with document:
         if "/StructTreeRoot" not in document.Root:
             raise GiveUp("what the browser printed has no tags: use a Chromium of version 128 or later")
+        release_decoration(document)
         slim_structure(document)
         join_outlines(document)
         rewrite_pages(document)

@@ -2,9 +2,11 @@
 
 Chromium wraps every run of text in a structure element of its own, gives each table cell its default attributes, and names elements by
 numbers that count over the life of the browser. None of it helps a reader, and all of it is removed. Text in the margin boxes of `@page`
-and what is hidden from readers (`aria-hidden`) is left untagged by Chromium, which PDF/UA forbids: it is marked as an artifact.
+and what is hidden from readers (`aria-hidden`) is left untagged by Chromium, which PDF/UA forbids: it is marked as an artifact. So are
+the lines and grounds of tables and boxes, which it tags as if they were content.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TypeGuard
 
@@ -20,7 +22,62 @@ _MEANING = ("/Alt", "/ActualText", "/Lang", "/E", "/T")
 _PAINTING = frozenset({b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*", b"S", b"s"})
 _CLIPPING = frozenset({b"n", b"W n", b"W* n"})
 
+_DRAWING = re.compile(rb"/\w+ <</MCID (\d+) >>BDC\n((?:(?!BT\n|EMC\n)(?:/\S+ gs|[^/\n]*)\n)*EMC\n)")
+"""Marked content that sets no text and paints no picture: lines, grounds, or nothing at all."""
+
 Moved = dict[tuple[int, int], Object]
+
+
+def release_decoration(document: Pdf) -> None:
+    """Make artifacts of the lines and grounds in the structure tree (PDF/UA-1, 7.1): all that is drawn outside of a figure without text."""
+    tree = document.Root.get("/StructTreeRoot")
+    owners = dict(_numbered(tree.ParentTree)) if tree is not None and "/ParentTree" in tree else {}
+    for page in document.pages:
+        stream, elements = page.get("/Contents"), owners.get(int(page.get("/StructParents", -1)))
+        if elements is None or stream is None or isinstance(stream, Array):
+            continue
+
+        def released(found: re.Match[bytes], elements: Object = elements, page: Object = page.obj) -> bytes:
+            number = int(found[1])
+            element = elements[number] if number < len(elements) else None
+            if not isinstance(element, Dictionary) or _is_in_figure(element):
+                return found[0]
+            elements[number] = None
+            _set_kids(element, [kid for kid in _kids(element) if not _is_content(kid, number, element, page)])
+            return b"/Artifact BMC\n" + found[2]
+
+        stream.write(_DRAWING.sub(released, stream.read_bytes()))
+
+
+def _numbered(node: Object) -> Iterator[tuple[int, Object]]:
+    """The entries of a number tree."""
+    for kid in node.get("/Kids", ()):
+        yield from _numbered(kid)
+    entries = list(node.get("/Nums", ()))
+    yield from zip(map(int, entries[::2]), entries[1::2], strict=True)
+
+
+def _set_kids(element: Object, kids: list[Object]) -> None:
+    """Give an element these kids; a wrapper without any leaves its parent."""
+    if kids or not _is_wrapper(element):
+        element["/K"] = Array(kids)
+    elif (parent := element.get("/P")) is not None:
+        _set_kids(parent, [kid for kid in _kids(parent) if not (_is_element(kid) and kid.objgen == element.objgen)])
+
+
+def _is_in_figure(element: Object | None) -> bool:
+    while element is not None:
+        if str(element.get("/S")) == "/Figure" or any(key in element for key in _MEANING[:2]):
+            return True
+        element = element.get("/P")
+    return False
+
+
+def _is_content(kid: object, number: int, element: Object, page: Object) -> bool:
+    """Whether an element's kid is the marked content of that number on that page."""
+    named, place = (kid.get("/MCID"), kid.get("/Pg")) if isinstance(kid, Dictionary) else (kid, None)
+    own = place or element.get("/Pg")
+    return named == number and own is not None and own.objgen == page.objgen
 
 
 def slim_structure(document: Pdf) -> None:
