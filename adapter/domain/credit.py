@@ -10,7 +10,7 @@ alone is placed on what the goods have left, so on other lines. A cancellation t
 and the refund is ignored, with the name of that note.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from adapter.domain.document import Document, DocumentLine, LineTax
 from adapter.domain.frozen import Frozen
@@ -19,8 +19,11 @@ from adapter.domain.money import Minor, text, to_minor
 from adapter.domain.order import LineKind, Order, Refund
 from adapter.domain.phrases import Phrase, Translate, in_english, say
 from adapter.domain.refunded import Part, info, money_of, parts_of, without_changes
-from adapter.domain.tax.adopt import Finding
+from adapter.domain.tax.adopt import Finding, Severity
 from adapter.errors import Held, Ignored
+
+OVER_REFUND = "over_refund"
+"""The code of more money that went back than is left of the invoice."""
 
 
 class Remaining(Frozen):
@@ -58,6 +61,7 @@ def credit_lines(
     order: Order,
     translate: Translate = in_english,
     taken_off: Mapping[str, Minor] | None = None,
+    tolerated: Collection[str] = (),
 ) -> Credited:
     """The lines that give back `refund`, or everything that is left where it is None.
 
@@ -69,7 +73,8 @@ def credit_lines(
     that gives back the last of the total leaves zero in every line and every tax, negative lines included.
 
     Raises `Ignored` where nothing is left or nothing is given back, and where goods of a paid order come back without money; on an
-    unpaid order their value reduces the debt. Raises `Held`, with the figures, where more is returned than is left.
+    unpaid order their value reduces the debt. Raises `Held`, with the figures, where more is returned than is left; where `over_refund` is
+    `tolerated`, what is left is given back.
     """
     ledger = Ledger.after(invoice, earlier, translate)
     if ledger.left == 0:
@@ -83,10 +88,14 @@ def credit_lines(
     money, findings = without_changes(ledger, parts, money, taken_off or {})
     if money > ledger.left:
         currency = invoice.currency
-        raise Held(
-            f"over_refund: refund {refund.id} returns {text(money, currency)} {currency}, but only {text(ledger.left, currency)} {currency}"
-            f" of invoice {invoice.number} is left: check the refund in the shop"
+        told = (
+            f"refund {refund.id} returns {text(money, currency)} {currency}, but only {text(ledger.left, currency)} {currency}"
+            f" of invoice {invoice.number} is left"
         )
+        if OVER_REFUND not in tolerated:
+            raise Held(f"{OVER_REFUND}: {told}: check the refund in the shop", accept=[OVER_REFUND])
+        money = ledger.left
+        findings.append(Finding(severity=Severity.WARNING, code=OVER_REFUND, message=told))
     findings += _place(ledger, parts, money)
     lines = ledger.lines()
     return Credited(lines=lines, findings=(*findings, *_other_taxes(ledger, lines)))

@@ -127,8 +127,15 @@ def draft_credit_note(
     invoices = [invoice, *(each for each in amendments if each.kind is DocumentKind.INVOICE)]
     changes = [each for each in amendments if each.kind is DocumentKind.CREDIT_NOTE]
     whole = charged(invoices, changes)
-    gone = taken_off(changes)
-    given = credit_lines(whole, [*earlier, *changes], refund=refund, order=order, translate=translate, taken_off=gone)
+    given = credit_lines(
+        whole,
+        [*earlier, *changes],
+        refund=refund,
+        order=order,
+        translate=translate,
+        taken_off=taken_off(changes),
+        tolerated=entity.tax.tolerated,
+    )
     sums = totals(given.lines, prices_include_tax=invoice.prices_include_tax)
     metadata = {"order_id": order.id, "order_number": order.number, "source": source_id} | inherited_reference(invoice.metadata)
     note = Document(

@@ -8,7 +8,8 @@ import pytest
 
 from adapter.clock import SimulatedClock
 from adapter.domain.document import Document
-from adapter.infra.models import CounterRow, DocumentRow, EventRow
+from adapter.flow.replay import Decision, Replay
+from adapter.infra.models import ActionRow, CounterRow, DocumentRow, EventRow
 from tests.house import CONFIGURATION, House, Neighbourhood
 from tests.orders import an_order, completed, event, refunded
 
@@ -94,6 +95,23 @@ async def test_refunds_that_are_numbered_anew_in_each_order(still_houses: House)
     await still_houses.run_due(without=WITHOUT)
     notes = await DocumentRow.filter(kind="credit_note")
     assert sorted([(row.order_id, row.total) for row in notes]) == [("o-1", 5950), ("o-2", 2380)]
+
+
+async def test_more_than_is_left_is_credited_as_far_as_it_goes_where_somebody_accepts_that(still_houses: House) -> None:
+    await still_houses.send("standard", completed(paid=True))
+    await still_houses.send("standard", refunded(refund="r-1", money="100.00"))
+    await still_houses.send("standard", refunded(refund="r-2", money="23.80", at="2026-11-20T11:00:00Z"))
+    await still_houses.run_due(without=WITHOUT)
+    held = await ActionRow.get(state="held")
+    assert (held.outcome, held.error) == (
+        {"accept": ["over_refund"]},
+        "over_refund: refund r-2 returns 23.80 EUR, but only 19.00 EUR of invoice INV-2026-000001 is left: check the refund in the shop",
+    )
+    await Replay(still_houses.app.dispatcher, still_houses.app.clock, accept=Decision("ada", "returned his postage")).actions([held.id])
+    await still_houses.run_due(without=WITHOUT)
+    assert [total for _, _, total in await totals(still_houses)] == [11900, 10000, 1900]
+    invoice, *notes = await still_houses.documents()
+    assert (invoice[0].status, sum(row.tax_total for row, _ in notes)) == ("credited", 1900)
 
 
 async def test_a_refund_on_its_way_is_credited_when_it_has_succeeded(still_houses: House) -> None:

@@ -49,10 +49,15 @@ def invoice_of(basket: Order) -> Document:
 
 
 def credit(
-    basket: Order, invoice: Document, earlier: Sequence[Document], refund: Refund | None, amendments: Sequence[Document] = ()
+    basket: Order,
+    invoice: Document,
+    earlier: Sequence[Document],
+    refund: Refund | None,
+    amendments: Sequence[Document] = (),
+    entity: Entity = ENTITY,
 ) -> tuple[Document, tuple[Finding, ...]]:
     more: dict[str, Any] = {"refund": refund, "reason": None, "amendments": amendments}
-    return draft_credit_note(invoice, earlier, basket, ENTITY, "shop-1", number=f"CN-{len(earlier) + 1}", issue_date=TODAY, **more)
+    return draft_credit_note(invoice, earlier, basket, entity, "shop-1", number=f"CN-{len(earlier) + 1}", issue_date=TODAY, **more)
 
 
 def refund(id: str = "r1", *lines: RefundLine, money: str | None = None, adjustments: Sequence[Adjustment] = (), **more: Any) -> Refund:

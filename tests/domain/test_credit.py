@@ -11,7 +11,22 @@ from adapter.domain.document import Document
 from adapter.domain.ledger import apportion
 from adapter.domain.order import Adjustment, FinancialStatus, Order
 from adapter.errors import Held, Ignored
-from tests.domain.baskets import assert_sound, back, credit, groups, invoice_of, line, order, orders, paid, refund, refunds, rows, tax
+from tests.domain.baskets import (
+    ENTITY,
+    assert_sound,
+    back,
+    credit,
+    groups,
+    invoice_of,
+    line,
+    order,
+    orders,
+    paid,
+    refund,
+    refunds,
+    rows,
+    tax,
+)
 
 GERMAN = paid(
     order(
@@ -276,6 +291,13 @@ def test_more_than_is_left_is_held_with_the_figures() -> None:
     first, _ = credit(GERMAN, invoice, [], refund(money="100.00"))
     with pytest.raises(Held, match=r"refund r2 returns 19\.91 EUR, but only 19\.90 EUR of invoice INV-1 is left"):
         credit(GERMAN, invoice, [first], refund("r2", money="19.91"))
+    tolerant = ENTITY.model_copy(update={"tax": ENTITY.tax.model_copy(update={"tolerated": ("over_refund",)})})
+    rest, findings = credit(GERMAN, invoice, [first], refund("r2", money="19.91"), entity=tolerant)
+    assert (rest.totals.gross, [finding.code for finding in findings]) == (1990, ["over_refund"])
+    assert_nothing_left(invoice, [first, rest])
+    goods, findings = credit(GERMAN, invoice, [first], refund("r2", back("mug", "100.00", quantity="4")), entity=tolerant)
+    assert [finding.code for finding in findings] == ["over_refund", "refund_beyond_line", "refund_difference"]
+    assert_nothing_left(invoice, [first, goods])
     with pytest.raises(Held, match=r"takes 3\.00 EUR from the buyer"):
         credit(GERMAN, invoice, [], refund("r3", adjustments=[Adjustment(kind="fee", amount=Decimal(-3))]))
 
