@@ -67,14 +67,15 @@ async def _mark_overdue(found: DocumentRow, services: Services) -> None:
 
 
 async def end_waits(services: Services) -> None:
-    """Waiting actions look again from time to time; what waited in vain for days ends, with the reason."""
+    """Waiting actions look again from time to time; what waited in vain for days ends, with the reason. It goes on nevertheless when its
+    fact comes after all: an order may be fulfilled, and so invoiced, weeks after a refund."""
     now = services.clock.now()
     limit = now - timedelta(days=services.settings.wait_days)
     for row in await ActionRow.filter(state=WAITING, waits_since__lt=limit):
         harmless = row.kind == ActionKind.ISSUE_CREDIT_NOTE and row.parameters.get("refund") is None
         reason = f"waited {services.settings.wait_days} days for {row.waits_for}, which never came"
         ended: Mapping[str, Any] = {
-            "state": SKIPPED if harmless else DEAD, "error": reason, "waits_for": None, "waits_since": None, "finished_at": now
+            "state": SKIPPED if harmless else DEAD, "error": reason, "waits_since": None, "finished_at": now
         }  # fmt: skip
         await ActionRow.filter(id=row.id, state=WAITING).update(**ended)
         log.warning("an action waited in vain", action=row.id, kind=row.kind, source=row.source_id, order=row.order_id, fact=row.waits_for)

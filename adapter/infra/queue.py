@@ -13,6 +13,8 @@ DUE, RUNNING, WAITING = "due", "running", "waiting"
 DONE, SKIPPED, HELD, DEAD, CANCELLED = "done", "skipped", "held", "dead", "cancelled"
 OPEN_STATES = (DUE, RUNNING, WAITING)
 ENDED_STATES = (DONE, SKIPPED, HELD, DEAD, CANCELLED)
+_UNTIL_THEN = (WAITING, HELD, DEAD, SKIPPED)
+"""The states in which an action may still name a fact that makes it due."""
 LONGEST = 400
 """Characters of the columns that hold names of facts and keys of documents."""
 
@@ -85,9 +87,9 @@ async def enqueue(works: Sequence[Work], now: datetime, dispatcher: Dispatcher) 
 
 
 async def release(fact: str, now: datetime, dispatcher: Dispatcher) -> None:
-    """Make due what waited for this fact, or is held until it comes. Called in the transaction that establishes it, under the order's
-    lock."""
-    await _go_on(await ActionRow.filter(state__in=(WAITING, HELD), waits_for=fact), now, dispatcher)
+    """Make due what waited for this fact, though in vain for days, or is held until it comes. Called in the transaction that establishes
+    it, under the order's lock."""
+    await _go_on(await ActionRow.filter(state__in=_UNTIL_THEN, waits_for=fact), now, dispatcher)
 
 
 async def reconsider(source_id: str, order_id: str, now: datetime, dispatcher: Dispatcher) -> None:
@@ -99,7 +101,7 @@ async def reconsider(source_id: str, order_id: str, now: datetime, dispatcher: D
 async def _go_on(rows: Sequence[ActionRow], now: datetime, dispatcher: Dispatcher) -> None:
     if not rows:
         return
-    await ActionRow.filter(id__in=[row.id for row in rows], state__in=(WAITING, HELD)).update(
+    await ActionRow.filter(id__in=[row.id for row in rows], state__in=_UNTIL_THEN).update(
         state=DUE, waits_for=None, waits_since=None, next_at=now, queued=False, finished_at=None
     )
     for row in rows:

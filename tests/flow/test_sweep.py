@@ -134,6 +134,26 @@ async def test_waits_that_come_to_nothing(still_house: House, clock: SimulatedCl
     assert await DocumentRow.all().count() == 0
 
 
+async def test_what_waited_in_vain_goes_on_when_its_fact_comes_after_all(still_houses: House, clock: SimulatedClock) -> None:
+    """An order that is refunded in part at once, and invoiced when it is fulfilled a month later."""
+    source = '[[source]]\nid = "standard"\nentity = "lighthouse"\nconnector = "standard"\nsecrets = ["env:STANDARD"]\n'
+    await still_houses.configure(source + '[[source.rules]]\nevent = "order.fulfilled"\naction = "issue_invoice"\n')
+    await still_houses.send("standard", completed(paid=True))
+    await still_houses.send("standard", refunded())
+    await still_houses.run_due(without=WITHOUT)
+    clock.advance(timedelta(days=30))
+    await sweep(still_houses.app.services)
+    assert [(row.state, row.error) for row in await ActionRow.filter(kind="issue_credit_note")] == [
+        ("dead", "waited 7 days for invoice:standard:o-1, which never came")
+    ]
+    await still_houses.send("standard", event("order.fulfilled", an_order(paid=True, version="2026-12-20T10:00:00Z")))
+    await still_houses.run_due(without=WITHOUT)
+    assert [(row.kind, row.total) for row in await DocumentRow.all().order_by("created_at", "id")] == [
+        ("invoice", 11900), ("credit_note", 5950)
+    ]  # fmt: skip
+    assert [row.state for row in await ActionRow.filter(kind="issue_credit_note")] == ["done"]
+
+
 async def test_a_wait_begins_when_it_begins(still_house: House, clock: SimulatedClock) -> None:
     """An action that was asked for a month ago and waits since today is not ended today."""
     source = '[[source]]\nid = "standard"\nentity = "lighthouse"\nconnector = "standard"\nsecrets = ["env:STANDARD"]\n'
