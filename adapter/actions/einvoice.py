@@ -84,9 +84,9 @@ async def _make(services: Services, document: Document, paid: Settlement, kind: 
         log.error("an e-invoice could not be written", profile=kind.value, error=described(error))
         return Made(kind, reason=f"could not be written: {described(error)}")
     said = before.said if before is not None and before.xml_sha256 == digest(xml) else None
-    if said is not None and services.validator.is_current(said):
-        return Made(kind, xml, said)
     try:
+        if said is not None and services.validator.is_current(said):
+            return Made(kind, xml, said)
         return Made(kind, xml, await services.validator.validate(xml, kind.profile))
     except (GiveUp, TryAgain) as error:
         return Made(kind, xml, reason=f"not checked, {error}")

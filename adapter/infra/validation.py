@@ -80,18 +80,24 @@ class Validator:
         return Verdict(valid=valid, findings=findings, artefacts=answer["artefacts"] | further)
 
     def is_current(self, verdict: Verdict) -> bool:
-        """Whether the rules that lie in `rules` are those that the verdict was given by: what was dropped in or replaced is to be asked."""
+        """Whether the rules that lie in `rules` are those that the verdict was given by: what was dropped in or replaced is to be asked.
+
+        Raises `GiveUp` where they cannot be read.
+        """
         return {name: digest for name, digest in verdict.artefacts.items() if name == _FURTHER} == self._further_rules()
 
     def _further_rules(self) -> dict[str, str]:
         """The digest of all rule sets in `rules`, by the name that it has among the artefacts; nothing where there are none."""
         if self.rules is None:
             return {}
-        paths = sorted(path for path in self.rules.rglob("*.xsl*") if path.suffix in {".xsl", ".xslt"})
-        stats = tuple((str(path), (stat := path.stat()).st_mtime_ns, stat.st_size) for path in paths)
-        if stats != self._seen[0]:
-            whole = sha256(b"".join(sha256(path.read_bytes()).digest() + str(path.relative_to(self.rules)).encode() for path in paths))
-            self._seen = (stats, whole.hexdigest()[:16])
+        try:
+            paths = sorted(path for path in self.rules.rglob("*.xsl*") if path.suffix in {".xsl", ".xslt"})
+            stats = tuple((str(path), (stat := path.stat()).st_mtime_ns, stat.st_size) for path in paths)
+            if stats != self._seen[0]:
+                whole = sha256(b"".join(sha256(path.read_bytes()).digest() + str(path.relative_to(self.rules)).encode() for path in paths))
+                self._seen = (stats, whole.hexdigest()[:16])
+        except OSError as error:
+            raise GiveUp(f"the rules cannot be read: {error.filename}: {error.strerror}") from error
         return {_FURTHER: self._seen[1]} if stats else {}
 
     async def _answer(self, xml: bytes, profile: Profile) -> dict[str, Any]:
