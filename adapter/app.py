@@ -43,6 +43,8 @@ from adapter.settings import Settings
 log = structlog.get_logger()
 
 KEY_FILE = "secret.key"
+DOOR_SECONDS = 5
+"""For requests that are being answered when the process is told to stop; who is cut off was not answered, and sends again."""
 NOWHERE = Path("/nonexistent/chromium")
 """Stands for a browser that is not installed; nothing that renders starts without one."""
 
@@ -71,6 +73,7 @@ class App:
             dispatcher=self.dispatcher,
             validator=self.validator,
         )
+        self._stopping: asyncio.Task[None] | None = None
         self.store = Store(self.services)
         self.door = Door(self.services, self.store)
 
@@ -102,6 +105,7 @@ class App:
         if self.executable is None:
             raise Misconfigured("ADAPTER_CHROMIUM", "no headless Chromium was found: run `storefront-adapter doctor --install`")
         remove_left_over()
+        self._stopping = None
         await self.outbound.start()
         await self.dispatcher.start()
         sweeper = asyncio.create_task(self._sweep(), name="sweep")
@@ -110,17 +114,24 @@ class App:
         finally:
             sweeper.cancel()
             await asyncio.gather(sweeper, return_exceptions=True)
-            await self.dispatcher.stop()
+            await self.stop_actions()
             await self.chromium.close()
             await self.validator.close()
             await self.outbound.close()
             remove_left_over()  # also of a predecessor that was killed and whose browser outlived it into this run
 
+    def stop_actions(self) -> "asyncio.Task[None]":
+        """Begin to let what runs finish, for six seconds; the same task each time. Before the door closes, so that both end together
+        within the ten seconds that orchestrators give."""
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self.dispatcher.stop(), name="stop actions")
+        return self._stopping
+
     @asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator[str]:
         """Open the door; yields the address. Requests that were accepted are answered before it closes."""
         await self.store.start()
-        runner = web.AppRunner(web_application(self.services, self.door), shutdown_timeout=10)
+        runner = web.AppRunner(web_application(self.services, self.door), shutdown_timeout=DOOR_SECONDS)
         await runner.setup()
         try:
             try:
@@ -132,7 +143,8 @@ class App:
         finally:
             await runner.cleanup()
             await self.store.stop()
-            await self.door.flush_refusals()
+            with suppress(*DATABASE_DOWN):  # counts of what was refused, no more
+                await self.door.flush_refusals()
 
     async def _sweep(self) -> None:
         while True:
@@ -171,6 +183,8 @@ async def serve(settings: Settings, ready: Callable[[str], None], work: bool | N
             ready(await stack.enter_async_context(app.listening(settings.host, settings.port)))
             await _stopped()
             log.info("stopping")
+            if works:
+                app.stop_actions()
 
 
 async def work(settings: Settings, ready: Callable[[], None]) -> None:

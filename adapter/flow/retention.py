@@ -100,9 +100,9 @@ async def _useful(ids: Sequence[str]) -> set[str]:
 async def _alive(order_ids: Collection[str]) -> set[Pair]:
     """Those orders with one of these ids that have a document, or may get one from what is to be done or held."""
     names = list(order_ids)
-    documents = await DocumentRow.filter(order_id__in=names).only("id", "source_id", "order_id")
-    to_do = await ActionRow.filter(order_id__in=names, state__in=(*OPEN_STATES, HELD)).only("id", "source_id", "order_id")
-    return {(row.source_id or "", row.order_id or "") for row in (*documents, *to_do)}
+    alive = {(row.source_id, row.order_id) for row in await DocumentRow.filter(order_id__in=names).only("id", "source_id", "order_id")}
+    to_do = ActionRow.filter(order_id__in=names, state__in=(*OPEN_STATES, HELD)).only("id", "source_id", "order_id")
+    return alive | {(row.source_id or "", row.order_id or "") for row in await to_do}
 
 
 async def erase_orders(services: Services) -> int:

@@ -6,6 +6,7 @@ many deliveries, at full durability. A delivery that is there already changes no
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -20,6 +21,8 @@ from adapter.infra.queue import Work, enqueue
 from adapter.infra.services import Services
 
 BATCH = 200
+PATIENCE = 2.0
+"""Seconds for the last batch when the process stops."""
 _ROW_AT_FAULT = (IntegrityError, ValueError)
 """What one row alone may be to blame for; the others of its batch are then written one by one."""
 
@@ -48,8 +51,10 @@ class Store:
         self._writer = asyncio.create_task(self._write(), name="store")
 
     async def stop(self) -> None:
-        """Write what is waiting, then end."""
-        await self._queue.join()
+        """Write what is waiting, then end. A database that does not answer is not waited for: nobody was told that these are stored."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._queue.join()
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)

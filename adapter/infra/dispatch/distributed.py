@@ -124,7 +124,7 @@ class DistributedDispatcher:
             stalled_worker_timeout=STALLED,
             delete_jobs="always",
             install_signal_handlers=False,
-            shutdown_graceful_timeout=8,
+            shutdown_graceful_timeout=6,
         )
         await self._library.run()  # type: ignore[no-untyped-call]  # the library leaves it without types
 

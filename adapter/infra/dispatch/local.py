@@ -63,7 +63,7 @@ class LocalDispatcher:
         self._stopping = False
         self._loop = asyncio.create_task(self._work(), name="dispatcher")
 
-    async def stop(self, patience: float = 8.0) -> None:
+    async def stop(self, patience: float = 6.0) -> None:
         """Start nothing more and let what runs finish, at most `patience` seconds; the rest is taken up at the next start."""
         self._stopping = True
         self._wake.set()
