@@ -31,7 +31,8 @@ LIMIT = aiohttp.ClientTimeout(total=PATIENCE)
 
 @dataclass
 class Estate:
-    """A data folder, a database and the processes of the service on them. `mark` is in the environment of every one of them."""
+    """A data folder, a database and the processes of the service on them. `mark` is in the environment of every one of them, and of what
+    they start, with a mark of its own; those of killed ones are in `killed`."""
 
     folder: Path
     around: Neighbourhood
@@ -39,6 +40,8 @@ class Estate:
     mark: str = field(default_factory=lambda: uuid4().hex)
     reserved: socket.socket = field(default_factory=reserved)
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+    killed: list[str] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -56,7 +59,6 @@ class Estate:
         """What every process gets: nothing of the tests' own settings."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ADAPTER_")}
         own = {
-            "ADAPTER_TEST_MARK": self.mark,
             "ADAPTER_DATA": str(self.folder / "data"),
             "ADAPTER_SMTP_HOST": "127.0.0.1",
             "ADAPTER_SMTP_PORT": str(self.around.smtp_port),
@@ -102,9 +104,9 @@ class Estate:
             log.write(b"--- start ---\n")
             log.flush()
             command = (sys.executable, "-m", "adapter.cli", *arguments)
-            return await asyncio.create_subprocess_exec(
-                *command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
-            )
+            self.marks[name] = uuid4().hex
+            environment = {**self.environment, "ADAPTER_TEST_MARK": f"{self.mark} {self.marks[name]}"}
+            return await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
 
     def log(self, name: str) -> str:
         """What a process has written so far."""
@@ -114,12 +116,15 @@ class Estate:
     async def kill(self, name: str) -> None:
         """SIGKILL to one process, and to nothing that it started."""
         process = self.processes.pop(name)
+        self.killed.append(self.marks[name])
         process.kill()
         await process.wait()
 
     async def stop(self, name: str) -> None:
-        """SIGTERM to a process, which has to end well."""
+        """SIGTERM to a process, which has to end well. What killed ones have started has noticed by then that they are gone."""
         process = self.processes.pop(name)
+        for mark in self.killed:
+            await self.gone(mark)
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(PATIENCE):
             assert await process.wait() == 0, self.log(name)[-3_000:]
@@ -133,23 +138,27 @@ class Estate:
         finally:
             await database.disconnect()
 
-    def living(self) -> dict[int, str]:
-        """All processes that carry this estate's mark, with their command lines; zombies that nobody waits for included."""
+    def living(self, mark: str = "") -> dict[int, str]:
+        """All processes that carry this mark, or the estate's, with their command lines; zombies that nobody waits for included."""
         found = {}
         for folder in Path("/proc").iterdir():
             if not folder.name.isdigit():
                 continue
             with suppress(OSError):
-                if self.mark.encode() in (folder / "environ").read_bytes():
+                if (mark or self.mark).encode() in (folder / "environ").read_bytes():
                     found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:200]
         return found
 
-    async def assert_nothing_left(self) -> None:
-        """No process of the service, its driver or its browser runs any more, and nothing lies in the folder for temporary files."""
+    async def gone(self, mark: str = "") -> None:
+        """Wait until no process with this mark, or the estate's, is there any more."""
         end = time.monotonic() + PATIENCE
-        while living := self.living():
+        while living := self.living(mark):
             assert time.monotonic() < end, living
             await asyncio.sleep(0.1)
+
+    async def assert_nothing_left(self) -> None:
+        """No process of the service, its driver or its browser runs any more, and nothing lies in the folder for temporary files."""
+        await self.gone()
         left = sorted(str(path.relative_to(self.folder)) for path in (self.folder / "tmp").glob("**/*"))
         assert not left, left[:20]
 

@@ -155,6 +155,7 @@ async def killed_at_every_moment(
     await asyncio.gather(shops.tell(stories[len(MOMENTS) :], 0.3), at_random())
 
 
+@pytest.mark.xdist_group("killed at any moment")  # both compare with the same calm day
 async def test_killed_at_any_moment(tmp_path: Path, expected: dict[str, Outcome]) -> None:
     """On the embedded database, with one process that does everything."""
     async with SlowNeighbourhood() as around, estate(tmp_path / "house", around) as house:
@@ -173,6 +174,7 @@ async def test_killed_at_any_moment(tmp_path: Path, expected: dict[str, Outcome]
         await house.assert_nothing_left()
 
 
+@pytest.mark.xdist_group("killed at any moment")
 async def test_killed_at_any_moment_on_postgres(tmp_path: Path, postgres_url: str, expected: dict[str, Outcome]) -> None:
     """With a door and two workers, of which one is always left."""
     async with SlowNeighbourhood() as around, estate(tmp_path / "house", around, postgres_url) as house:
