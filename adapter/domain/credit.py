@@ -122,9 +122,9 @@ def _place(ledger: Ledger, parts: Sequence[Part], money: Minor) -> list[Finding]
         rest = part.placed
         if part.bucket is not None:
             rest -= _take(ledger, part.bucket, part)
-        elif part.shipping:
-            rest -= _take_shipping(ledger, part)
-        if part.adjustment or part.shipping:
+        elif part.charge:
+            rest -= _take_charge(ledger, part, part.charge)
+        if part.adjustment or part.charge:
             adjustments[part.name] = adjustments.get(part.name, 0) + rest
         else:
             loose += rest
@@ -152,9 +152,9 @@ def _tax(ledger: Ledger, part: Part, gross: Minor) -> Minor | None:
     return to_minor(part.tax, ledger.invoice.currency) if part.tax is not None and gross == part.placed else None
 
 
-def _take_shipping(ledger: Ledger, part: Part) -> Minor:
-    """As much of a part as the charges for shipping have left."""
-    charges = [bucket for bucket in ledger.buckets if bucket.line.kind is LineKind.SHIPPING and bucket.left > 0]
+def _take_charge(ledger: Ledger, part: Part, kind: LineKind) -> Minor:
+    """As much of a part as the charges of a kind, such as shipping, have left."""
+    charges = [bucket for bucket in ledger.buckets if bucket.line.kind is kind and bucket.left > 0]
     gross = max(0, min(part.placed, sum(bucket.left for bucket in charges)))
     if len(charges) == 1 and gross:
         ledger.take(charges[0], gross, charges[0].line.name, goods=True, tax=_tax(ledger, part, gross))

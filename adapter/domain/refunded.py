@@ -13,7 +13,14 @@ from adapter.domain.state import paid_amount
 from adapter.domain.tax.adopt import Finding, Severity
 from adapter.errors import Held, Ignored
 
-_SHIPPING_ADJUSTMENTS = frozenset({"shipping", "shipping_refund"})
+_CHARGES = {
+    "shipping": LineKind.SHIPPING,
+    "shipping_refund": LineKind.SHIPPING,
+    "duty": LineKind.DUTY,
+    "fee": LineKind.FEE,
+    "tip": LineKind.TIP,
+}
+"""The kinds of lines that adjustments of a kind give back: a duty bears no tax, and so does what is given back of it."""
 
 
 @dataclass
@@ -26,7 +33,8 @@ class Part:
     quantity: Decimal = Decimal(1)
     tax: Decimal | None = None
     line: str = ""
-    shipping: bool = False
+    charge: LineKind | None = None
+    """The kind of lines that it gives back, where it names no line."""
     adjustment: bool = False
     placed: Minor = 0
 
@@ -46,15 +54,17 @@ def parts_of(ledger: Ledger, refund: Refund, order: Order) -> list[Part]:
                 own.line.name if own else say(Phrase.REFUND, ledger.translate), gross, own, line.quantity or Decimal(1), line.tax, line.line
             )
         )
-    charges = [bucket.line for bucket in ledger.buckets if bucket.line.kind is LineKind.SHIPPING]
+    charges: dict[LineKind | None, list[DocumentLine]] = {}
+    for bucket in ledger.buckets:
+        charges.setdefault(bucket.line.kind, []).append(bucket.line)
     if refund.shipping:
-        gross = _gross(order, refund.shipping, refund.shipping_tax, charges)
-        parts.append(Part(say(Phrase.SHIPPING, ledger.translate), gross, tax=refund.shipping_tax, shipping=True))
+        gross = _gross(order, refund.shipping, refund.shipping_tax, charges.get(LineKind.SHIPPING, []))
+        parts.append(Part(say(Phrase.SHIPPING, ledger.translate), gross, tax=refund.shipping_tax, charge=LineKind.SHIPPING))
     for adjustment in refund.adjustments:
-        shipping = adjustment.kind in _SHIPPING_ADJUSTMENTS and adjustment.amount > 0
-        gross = _gross(order, adjustment.amount, adjustment.tax, charges if shipping else [])
+        charge = _CHARGES.get(adjustment.kind) if adjustment.amount > 0 else None
+        gross = _gross(order, adjustment.amount, adjustment.tax, charges.get(charge, []))
         name = adjustment_name(adjustment.kind, adjustment.reason, ledger.translate)
-        parts.append(Part(name, gross, shipping=shipping, adjustment=not shipping))
+        parts.append(Part(name, gross, tax=adjustment.tax, charge=charge, adjustment=charge is not LineKind.SHIPPING))
     return parts
 
 

@@ -105,6 +105,28 @@ def test_shipping_only() -> None:
     assert [(row[0], row[3]) for row in rows(beyond)] == [("Shipping: Mug", 174), ("Shipping: Book", 26)]
 
 
+def test_a_duty_a_fee_and_a_tip_come_back_as_they_were_charged() -> None:
+    """With the tax of their own lines, or with none; what such a line has not, the others give."""
+    basket = paid(
+        order(
+            "135.90",
+            "17.87",
+            line("mug", "100.00", tax("0.19", "15.97")),
+            line("wrapping", "11.90", tax("0.19", "1.90"), kind="fee"),
+            line("duty", "14.00", kind="duty"),
+            line("tip", "10.00", kind="tip"),
+        )
+    )
+    invoice = invoice_of(basket)
+    kinds = {"duty": "14.00", "fee": "5.95", "tip": "10.00"}
+    moves = [Adjustment(kind=kind, amount=Decimal(amount)) for kind, amount in kinds.items()]
+    note, findings = credit(basket, invoice, [], refund("r1", adjustments=moves))
+    assert rows(note) == [("Duty", 1400, 0, 1400), ("Wrapping", 500, 95, 595), ("Tip", 1000, 0, 1000)]
+    assert findings == ()
+    again, _ = credit(basket, invoice, [note], refund("r2", adjustments=[Adjustment(kind="duty", amount=Decimal("10.00"))]))
+    assert [(row[0], row[3]) for row in rows(again)] == [("Duty: Mug", 944), ("Duty: Wrapping", 56)]
+
+
 def test_net_prices_add_the_tax_of_the_refund() -> None:
     basket = paid(order("130.90", "20.90", line("desk", "100.00", tax("0.19", "19.00")),
                         line("freight", "10.00", tax("0.19", "1.90"), kind="shipping"), includes=False))  # fmt: skip
