@@ -21,11 +21,13 @@ class Scratch:
         remove_left_over()
         while True:
             self.name = mkdtemp(prefix=PREFIX)
-            self._held = os.open(self.name, os.O_RDONLY)
-            fcntl.flock(self._held, fcntl.LOCK_EX)
-            if Path(self.name).exists():
-                return
-            os.close(self._held)  # another process took it for left over before it was locked
+            # Another process may take it for left over before it is locked: before it is opened, or after that.
+            with suppress(FileNotFoundError):
+                self._held = os.open(self.name, os.O_RDONLY)
+                fcntl.flock(self._held, fcntl.LOCK_EX)
+                if Path(self.name).exists():
+                    return
+                os.close(self._held)
 
     def cleanup(self) -> None:
         """Remove the folder with everything in it."""

@@ -9,7 +9,7 @@ from tortoise.exceptions import IntegrityError
 from adapter.clock import SimulatedClock
 from adapter.flow.store import Received
 from adapter.infra.models import ActionRow, DeliveryRow, SourceRow
-from tests.house import House
+from tests.house import PATIENCE, House
 from tests.orders import completed
 
 
@@ -39,8 +39,9 @@ async def test_one_bad_row_does_not_fail_the_others(still_houses: House, clock: 
     assert await DeliveryRow.all().count() == await ActionRow.all().count() == 20
 
 
-async def test_stopping_writes_what_was_accepted(still_house: House, clock: SimulatedClock) -> None:
+async def test_stopping_writes_what_was_accepted(still_house: House, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that waits for its transaction is lost when the process ends in order."""
+    monkeypatch.setattr("adapter.flow.store.PATIENCE", PATIENCE)
     store = still_house.app.store
     waiting = [asyncio.create_task(store.add(Received("standard", "", {}, bytes([number]), clock.now()))) for number in range(250)]
     await asyncio.sleep(0)
