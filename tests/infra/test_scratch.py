@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adapter.infra import scratch
 from adapter.infra.scratch import Scratch
 
 KILLED = """
@@ -32,6 +33,23 @@ def test_a_folder_is_there_until_it_is_cleaned_up(temporary: Path) -> None:
     one.cleanup()
     assert list(temporary.iterdir()) == [Path(other.name)]
     other.cleanup()
+
+
+def test_a_folder_that_is_taken_for_left_over_is_made_again(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process that starts looks between the making of a folder and its lock."""
+    make, made = scratch.mkdtemp, []
+
+    def taken_at_once(prefix: str) -> str:
+        made.append(make(prefix=prefix))
+        if len(made) == 1:
+            scratch.remove_left_over()
+        return made[-1]
+
+    monkeypatch.setattr(scratch, "mkdtemp", taken_at_once)
+    folder = Scratch()
+    assert (len(made), folder.name) == (2, made[1])
+    assert list(temporary.iterdir()) == [Path(folder.name)]
+    folder.cleanup()
 
 
 def test_the_folder_of_a_killed_process_goes_with_the_next_one(temporary: Path) -> None:
