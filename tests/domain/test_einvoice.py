@@ -8,7 +8,7 @@ from facturx.parse_xml import parse_ubl_cii_xml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from adapter.domain.document import Document, DocumentKind, LineTax, Settlement, TaxCategory, due
+from adapter.domain.document import Document, DocumentKind, LineTax, NationalTax, Settlement, TaxCategory, due
 from adapter.domain.einvoice import NotRepresentable, Profile, Syntax, cii, ubl
 from adapter.domain.einvoice.content import content
 from adapter.domain.issue import draft_invoice
@@ -272,11 +272,17 @@ def without(field: str) -> Document:
     return document.model_copy(update=changes[field])
 
 
+def dinars() -> Document:
+    national = NationalTax(currency="BHD", tax=4_100, rate=Decimal("0.41"), source="table")
+    return case("domestic, net prices").document.model_copy(update={"national_tax": national})
+
+
 STANDARD = TaxCategory.STANDARD
 
 REFUSED = {
     "three places": (lambda: invoice(sold("1.100", "0.100", line("mug", "1.100", tax("0.10", "0.100")), currency="KWD")),
                      "KWD has 3 decimal places: EN 16931 knows two"),
+    "three places of the national tax": (dinars, "BHD has 3 decimal places: EN 16931 knows two"),
     "several taxes": (lambda: taxed(stated(STANDARD, "0.0725", 51, "State"), stated(STANDARD, "0.01", 7, "City")),
                       "line 1 bears several taxes (State, City): EN 16931 knows one VAT category per line"),
     "no rate": (lambda: taxed(stated(STANDARD, None, 112)),

@@ -161,6 +161,12 @@ def test_how_it_is_paid_at_home(country: str, rate: str, currency: str, paid: in
     assert (found.get("BT-81"), "BT-84" in found) == (code, iban)
 
 
+def test_an_e_mail_address_is_one_without_its_name() -> None:
+    named = ENTITY.model_copy(update={"email": "Kiln & Clay <billing@kiln.example>"})
+    found = read(invoice(sold("10.00", "0", line("mug", "10.00")), named), Profile.XRECHNUNG)["BG-4"]
+    assert (found["einvoicing_addr"], found["contacts"][0]["email"]) == ("billing@kiln.example", "billing@kiln.example")
+
+
 def test_places_are_written_as_the_code_list_has_them() -> None:
     assert read(BASKET["to Kosovo"]().document)["BG-7"]["country_code"] == "1A"
 

@@ -92,8 +92,9 @@ class Content:
 
 def content(document: Document, profile: Profile, settlement: Settlement) -> Content:
     """The e-invoice of a document. Raises `NotRepresentable`; all the data that a profile lacks are named in one reason."""
-    if exponent(document.currency) > 2:
-        raise NotRepresentable(f"{document.currency} has {exponent(document.currency)} decimal places: EN 16931 knows two")
+    for currency in (document.currency, *([document.national_tax.currency] if document.national_tax else [])):
+        if exponent(currency) > 2:
+            raise NotRepresentable(f"{currency} has {exponent(currency)} decimal places: EN 16931 knows two")
     invoiced, rounding = split_rounding(document)
     lines = einvoice_lines(document, invoiced)
     groups = _groups(document, lines, {str(line.position): line.tax for line in invoiced})

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from email.utils import parseaddr
 
 from adapter.domain.document import DocumentParty, Seller
 from adapter.domain.einvoice.profile import Profile
@@ -180,7 +181,13 @@ def _place(address: Address | None) -> Place | None:
 
 
 def _contact(name: str, party: DocumentParty) -> Contact:
-    return Contact(one_line(name) or None, one_line(party.phone or "") or None, one_line(party.email or "") or None)
+    return Contact(one_line(name) or None, one_line(party.phone or "") or None, _email(party))
+
+
+def _email(party: DocumentParty) -> str | None:
+    """The bare address, also of one like `Shop <billing@shop.example>`."""
+    stated = one_line(party.email or "")
+    return parseaddr(stated)[1] or stated or None
 
 
 def _legal(ids: tuple[TaxId, ...]) -> Identifier | None:
@@ -207,7 +214,7 @@ def _address(party: DocumentParty, vat: str | None, profile: Profile) -> Identif
     if value:
         return Identifier(value, scheme)
     if profile is not Profile.PEPPOL:
-        email = one_line(party.email or "")
+        email = _email(party)
         return Identifier(email, "EM") if email else None
     if vat and vat[:2] in _VAT_ADDRESSES:
         return Identifier(vat, _VAT_ADDRESSES[vat[:2]])
