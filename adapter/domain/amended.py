@@ -81,6 +81,11 @@ def taken_off(amendments: Iterable[Document]) -> dict[str, Minor]:
     return found
 
 
+def moved_tax(amendments: Iterable[Document]) -> Minor:
+    """The tax by which amendments have credited more than what they took off: of refunds that went from one line to another."""
+    return sum(line.tax for note in amendments for line in note.lines if line.by_amount and is_amendment(note))
+
+
 def _merged(own: DocumentLine | None, line: DocumentLine, position: int, sign: int) -> DocumentLine:
     """A line with what an amendment adds to it, or takes from it."""
     amounts = {tax_key(tax): tax.amount for tax in own.taxes} if own else {}
@@ -166,7 +171,7 @@ def amending_note(
     """The credit note for what is gone from an order: `lines` are given back of its first invoice; seller and notes are as in `current`."""
     first, whole = invoices[0], charged(invoices, credits)
     sums = totals(lines, prices_include_tax=first.prices_include_tax)
-    national = whole.national_tax and credited(whole.national_tax, whole.totals.tax, [], sums.tax)
+    national = whole.national_tax and credited(whole.national_tax, whole.totals.tax - moved_tax(credits), [], sums.tax)
     return Document(
         kind=DocumentKind.CREDIT_NOTE,
         mode=first.mode,

@@ -7,7 +7,7 @@ an order may arrive in any order and the invoice is the same. What was paid stan
 from collections.abc import Sequence
 from datetime import UTC, date, timedelta, tzinfo
 
-from adapter.domain.amended import charged, further_references, own_share, taken_off
+from adapter.domain.amended import charged, further_references, moved_tax, own_share, taken_off
 from adapter.domain.credit import credit_lines
 from adapter.domain.document import (
     Document,
@@ -155,7 +155,7 @@ def draft_credit_note(
         taxes=inherited(tax_groups(given.lines), whole),
         totals=sums,
         mentions=invoice.mentions,
-        national_tax=_national_tax(whole, earlier, sums.tax),
+        national_tax=_national_tax(whole, whole.totals.tax - moved_tax(changes), earlier, sums.tax),
         orders=invoice.orders,
         original=Original(number=invoice.number, issue_date=invoice.issue_date, sha256=digest(invoice.canonical())),
         reason=(reason or refund.reason) if refund else cancellation_reason(reason, translate),
@@ -207,12 +207,13 @@ def _is_intra_community(body: Taxed) -> bool:
     return any(group.category is TaxCategory.INTRA_COMMUNITY for group in body.taxes)
 
 
-def _national_tax(invoice: Document, earlier: Sequence[Document], tax: Minor) -> NationalTax | None:
-    """A credit note's tax in the national currency, at the rate of its invoice."""
+def _national_tax(invoice: Document, whole: Minor, earlier: Sequence[Document], tax: Minor) -> NationalTax | None:
+    """A credit note's tax in the national currency, at the rate of its invoice; `whole` is the tax that credit notes for refunds may give
+    back together."""
     if invoice.national_tax is None:
         return None
     before = [note.national_tax for note in earlier if note.national_tax]
-    return credited(invoice.national_tax, invoice.totals.tax, before, sum(note.totals.tax for note in earlier) + tax)
+    return credited(invoice.national_tax, whole, before, sum(note.totals.tax for note in earlier) + tax)
 
 
 def _due_date(order: Order, entity: Entity, issue_date: date) -> date:

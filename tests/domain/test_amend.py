@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adapter.domain.amend import charge_changed, difference
 from adapter.domain.amended import additional_invoice, amending_note, charged, is_amendment, own_share
-from adapter.domain.document import Document, DocumentKind
+from adapter.domain.document import Document, DocumentKind, NationalTax
 from adapter.domain.money import text
 from adapter.domain.order import Order, Refund
 from adapter.errors import Held, Ignored
@@ -202,6 +202,23 @@ def test_what_was_given_back_by_amount_goes_from_a_line_that_leaves_to_one_that_
     found.see(order("100.00", "15.97", MUG))
     assert rows(found.credits[1]) == [("Book", 1402, 98, 1500), ("Refund: Book", -280, -20, -300), ("Refund: Mug", 252, 48, 300)]
     assert (found.total, found.taxes()) == (7700, {"0.19": 1597 - 319 - 48})
+
+
+def test_what_moves_leaves_nothing_in_the_national_currency_either() -> None:
+    """16.95 EUR of tax are 182.42 SEK: an amount, a change that moves a part of it, another amount, and the rest."""
+    found = books(FIRST)
+    sek = NationalTax(currency="SEK", tax=18242, rate=Decimal("10.7622"), source="ECB")
+    found.invoices[0] = found.invoices[0].model_copy(update={"national_tax": sek})
+    found.give_back(FIRST, refund("r1", money="60.00"))
+    gone = order("100.00", "15.97", MUG)
+    found.see(gone)
+    found.give_back(gone, refund("r2", money="7.77"))
+    found.give_back(gone, None)
+    assert found.total == 0
+    taxes = [note.national_tax.tax for note in found.credits if note.national_tax]
+    assert (len(taxes), sum(taxes)) == (4, 18242)
+    for note, national in zip(found.credits, taxes, strict=True):
+        assert abs(national - note.totals.tax * Decimal("10.7622")) < 6
 
 
 def test_less_money_than_was_credited_when_the_order_changed_is_held() -> None:
