@@ -34,6 +34,7 @@ from adapter.infra.mailer import Mailer
 from adapter.infra.outbound import Outbound
 from adapter.infra.renderer import Renderer
 from adapter.infra.scratch import remove_left_over
+from adapter.infra.sealed import check_keys, sealed
 from adapter.infra.secrets import Vault
 from adapter.infra.services import Services
 from adapter.infra.sources import Sources
@@ -178,6 +179,7 @@ async def serve(settings: Settings, ready: Callable[[str], None], work: bool | N
     with exclusive(settings):
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(app.opened())
+            check_keys(app.vault, await sealed())
             if works:
                 await stack.enter_async_context(app.working())
             ready(await stack.enter_async_context(app.listening(settings.host, settings.port)))
@@ -192,9 +194,11 @@ async def work(settings: Settings, ready: Callable[[], None]) -> None:
     if not settings.is_postgres:
         raise Misconfigured("ADAPTER_DATABASE_URL", "is not set: on the embedded database `serve` does the work by itself")
     app = App(settings)
-    async with app.opened(), app.working():
-        ready()
-        await _stopped()
+    async with app.opened():
+        check_keys(app.vault, await sealed())
+        async with app.working():
+            ready()
+            await _stopped()
 
 
 async def _stopped() -> None:

@@ -22,7 +22,8 @@ from adapter.infra.chromium import Chromium
 from adapter.infra.coverage import installed_families
 from adapter.infra.database import DATABASE_DOWN
 from adapter.infra.files import Files
-from adapter.infra.models import EndpointRow, EntityRow, SourceRow
+from adapter.infra.models import EntityRow, SourceRow
+from adapter.infra.sealed import check_keys, sealed
 from adapter.infra.secrets import Vault
 from adapter.infra.sources import entity_of
 from adapter.settings import Settings
@@ -127,43 +128,21 @@ async def _clock() -> Finding:
 async def _secrets(settings: Settings) -> Finding:
     """Whether each source has its connector, and the key opens every secret that is stored."""
     key = _key(settings)
-    sealed = {} if await database.pending_migrations() else await _sealed()
-    if not sealed or key.stops:
+    stored = {} if await database.pending_migrations() else await sealed()
+    if not stored or key.stops:
         return key
     if settings.secret_keys is None and not (settings.data / KEY_FILE).exists():
-        told = f"{settings.data / KEY_FILE} is gone, and with it the secrets of {', '.join(sealed)}: restore it from a backup"
+        told = f"{settings.data / KEY_FILE} is gone, and with it the secrets of {', '.join(stored)}: restore it from a backup"
         return problem("keys", told, stops=True)
     lacking = sorted({row.connector for row in await SourceRow.all()} - set(connectors()))
     if lacking:
         return problem("sources", f"need connectors that are not installed: {', '.join(lacking)}", stops=True)
     try:
         vault = Vault(keys_of(settings))
+        check_keys(vault, stored)
     except Misconfigured as error:
         return problem("keys", str(error), stops=True)
-    closed = [name for name, texts in sealed.items() if not all(_opens(vault, text) for text in texts)]
-    if closed:
-        told = f"ADAPTER_SECRET_KEYS does not open the secrets of {', '.join(closed)}: put the old key back, behind the new one"
-        return problem("keys", told, stops=True)
-    return key if key.problem else ok("keys", f"{key.told}; opens the secrets of {', '.join(sealed)}")
-
-
-async def _sealed() -> dict[str, list[str]]:
-    """Everything that is stored encrypted, by whose it is."""
-    sealed = {f"source {row.id}": [row.sealed] for row in await SourceRow.all().order_by("id")}
-    for endpoint in await EndpointRow.all().order_by("entity_id", "name"):
-        sealed[f"endpoint {endpoint.name} of {endpoint.entity_id}"] = [endpoint.sealed]
-    for entity in map(entity_of, await EntityRow.all().order_by("id")):
-        if entity.clearance is not None and entity.clearance.secrets:
-            sealed[f"the clearance of {entity.id}"] = list(entity.clearance.secrets)
-    return sealed
-
-
-def _opens(vault: Vault, sealed: str) -> bool:
-    try:
-        vault.open(sealed)
-    except Misconfigured:
-        return False
-    return True
+    return key if key.problem else ok("keys", f"{key.told}; opens the secrets of {', '.join(stored)}")
 
 
 async def _sellers() -> AsyncIterator[Finding]:

@@ -111,9 +111,11 @@ def test_every_secret_that_does_not_open_is_named(tmp_path: Path) -> None:
             for given in (keys[1], ",".join(reversed(keys)))
         ]
         assert told == [
-            ("problem", f"ADAPTER_SECRET_KEYS does not open the secrets of {everything}: put the old key back, behind the new one"),
+            ("problem", f"ADAPTER_SECRET_KEYS: does not open the secrets of {everything}: put the old key back, behind the new one"),
             ("ok", f"from ADAPTER_SECRET_KEYS; opens the secrets of {everything}"),
         ]
+        refused = service.run("serve", "--port", "0", code=2, ADAPTER_SECRET_KEYS=keys[1]).stderr
+        assert refused == f"storefront-adapter: {told[0][1]}\n"
         endpoint = Vault([keys[1]]).seal("a made-up secret")
         with sqlite3.connect(service.data / "adapter.db") as connection:
             connection.execute("UPDATE endpoint SET sealed = ?", (endpoint,))
