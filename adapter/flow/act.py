@@ -69,6 +69,11 @@ async def act(action_id: str, services: Services) -> None:
 
 
 async def _attempt(run: Run) -> str:
+    if run.action.attempts > len(RETRIES):
+        told = f"was begun {run.action.attempts} times and never came to an end: its process died each time; replay it to try once more"
+        await _end(run, DEAD, None, told)
+        log.error("action takes its process along", attempts=run.action.attempts)
+        return DEAD
     try:
         result = await HANDLERS[ActionKind(run.action.kind)](run)
     except Exception as error:

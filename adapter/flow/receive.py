@@ -24,6 +24,8 @@ from adapter.infra.sources import Source
 
 log = structlog.get_logger()
 
+STORAGE_SECONDS = 10.0
+"""For each word with the database: who has hung up by then sends again, and one that falls silent must not gather requests."""
 UNKNOWN = "-"
 """How sources are counted that do not exist: anybody may invent their names."""
 REJECTION_REASONS = 500
@@ -44,7 +46,8 @@ class Door:
         source_id = request.match_info["source_id"]
         known = UNKNOWN
         try:
-            source = await self._services.sources.get(source_id)
+            async with asyncio.timeout(STORAGE_SECONDS):
+                source = await self._services.sources.get(source_id)
             known = source.id if source is not None else UNKNOWN
             return await self._handle(request, source_id, source)
         except web.HTTPException as error:
@@ -75,7 +78,8 @@ class Door:
             self._count(source_id if source else UNKNOWN, "inactive")
             return web.Response(status=404)
         hint = source.connector.hint(inbound.headers)
-        new = await self._store.add(_received(source, hint, inbound, now))
+        async with asyncio.timeout(STORAGE_SECONDS):
+            new = await self._store.add(_received(source, hint, inbound, now))
         self._count(source_id, "stored" if new else "duplicate")
         return web.Response(status=200)
 

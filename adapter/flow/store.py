@@ -21,6 +21,8 @@ from adapter.infra.queue import Work, enqueue
 from adapter.infra.services import Services
 
 BATCH = 200
+COMMIT_SECONDS = 30.0
+"""For one transaction: a database that fell silent without closing the connection would keep the next ones waiting for as long."""
 PATIENCE = 2.0
 """Seconds for the last batch when the process stops."""
 _ROW_AT_FAULT = (IntegrityError, ValueError)
@@ -77,7 +79,8 @@ class Store:
 
     async def _commit(self, batch: "list[tuple[Received, asyncio.Future[bool]]]") -> None:
         try:
-            new = await self._insert([received for received, _ in batch])
+            async with asyncio.timeout(COMMIT_SECONDS):
+                new = await self._insert([received for received, _ in batch])
         except Exception as error:
             if len(batch) > 1 and isinstance(error, _ROW_AT_FAULT):
                 for one in batch:

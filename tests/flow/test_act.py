@@ -11,7 +11,8 @@ from adapter.clock import SimulatedClock
 from adapter.domain.rules import ActionKind
 from adapter.errors import GiveUp, Held, Ignored, Misconfigured, NotYet, TryAgain
 from adapter.flow import act as act_stage
-from adapter.flow.act import RETRIES
+from adapter.flow.act import RETRIES, act
+from adapter.flow.replay import Replay
 from adapter.infra.database import transaction
 from adapter.infra.models import ActionRow, DocumentRow, EventRow, OrderRow
 from adapter.infra.queue import Work, enqueue, lock_order, order_fact, refund_fact, release
@@ -152,6 +153,19 @@ async def test_a_kind_that_this_version_does_not_know(still_house: House, clock:
     await still_house.run_due()
     row = await ActionRow.get(key="x")
     assert (row.state, row.attempts) == ("due", 1)
+
+
+async def test_what_took_its_process_along_too_often_is_a_dead_letter(still_houses: House) -> None:
+    """It is not begun a thirteenth time; somebody who replays it may try."""
+    await still_houses.send("standard", completed())
+    row = await ActionRow.get(kind="normalise")
+    await ActionRow.filter(id=row.id).update(attempts=12)
+    await act(row.id, still_houses.app.services)
+    dead = await ActionRow.get(id=row.id)
+    assert (dead.state, (dead.error or "").partition(":")[0]) == ("dead", "was begun 12 times and never came to an end")
+    await Replay(still_houses.app.dispatcher, still_houses.app.clock).actions([row.id])
+    await act(row.id, still_houses.app.services)
+    assert (await ActionRow.get(id=row.id)).state == "done"
 
 
 async def test_what_is_over_is_not_run_again(still_house: House, monkeypatch: pytest.MonkeyPatch) -> None:

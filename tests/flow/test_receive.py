@@ -6,7 +6,8 @@ import sqlite3
 from base64 import b64decode
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -269,6 +270,19 @@ async def test_broken_http_names_no_version(small_house: House, garbage: bytes) 
     assert b"Python" not in answer
 
 
+async def test_a_body_that_is_announced_and_never_sent(small_house: House) -> None:
+    """`Expect: 100-continue`, and then silence: told to go on, then 408."""
+    raw = b"POST /hooks/standard HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n"
+    host, _, port = small_house.address.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(raw)
+    async with asyncio.timeout(PATIENCE):
+        answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 100")
+    assert b"HTTP/1.1 408" in answer
+
+
 async def test_a_chunk_that_is_none(small_house: House) -> None:
     """A body that breaks off inside its chunks is the sender's fault, not a failure of the storage."""
     raw = b"POST /hooks/standard HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab\r\nzz\r\n"
@@ -324,6 +338,69 @@ async def test_a_database_that_is_gone(tmp_path: Path, postgres_server: str, pos
         assert (await post(house, "/hooks/standard", BODY, signed(house, BODY))).status == 200
         assert await stored() == 1
         assert (await post(house, "/healthz/ready", None, method="GET")).status == 200
+
+
+class Valve:
+    """A way to a server that can fall silent: bytes go nowhere, and no connection is closed."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._there = (host, port)
+        self.open = asyncio.Event()
+        self.open.set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(*self._there)
+        self._tasks += [
+            asyncio.create_task(self._pass_on(reader, there_writer)),
+            asyncio.create_task(self._pass_on(there_reader, writer)),
+        ]
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while part := await reader.read(65_536):
+                await self.open.wait()
+                writer.write(part)
+        finally:
+            writer.close()
+
+
+async def test_a_database_that_falls_silent(
+    tmp_path: Path, migrated_postgres_url: str, neighbourhood: Neighbourhood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 within its time, and 200 once it speaks again; what was answered is stored, once."""
+    parts = urlsplit(migrated_postgres_url)
+    async with Valve(parts.hostname or "", parts.port or 5432) as valve:
+        through = migrated_postgres_url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{valve.port}")
+        async with House(tmp_path / "data", through, neighbourhood, working=False) as house:
+            monkeypatch.setattr("adapter.infra.sources.FRESH", timedelta(hours=1))
+            house.app.services.sources.forget()
+            assert (await post(house, "/hooks/standard", BODY, signed(house, BODY))).status == 200
+            valve.open.clear()
+            monkeypatch.setattr("adapter.flow.receive.STORAGE_SECONDS", 0.5)
+            monkeypatch.setattr("adapter.flow.store.COMMIT_SECONDS", 1.0)
+            more = json.dumps(event("order.unheard-of", {"more": 1})).encode()
+            for _ in range(3):
+                answer = await post(house, "/hooks/standard", more, signed(house, more))
+                assert (answer.status, answer.headers["Retry-After"]) == (503, "30")
+            valve.open.set()
+            monkeypatch.setattr("adapter.flow.receive.STORAGE_SECONDS", PATIENCE)
+            monkeypatch.setattr("adapter.flow.store.COMMIT_SECONDS", PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                while (await post(house, "/hooks/standard", more, signed(house, more))).status != 200:  # noqa: ASYNC110 - it is asked again
+                    await asyncio.sleep(0.1)
+            assert sorted(bytes(row.body) for row in await DeliveryRow.all()) == sorted([BODY, more])
 
 
 BOUND = """

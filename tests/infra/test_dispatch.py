@@ -170,6 +170,26 @@ async def test_a_row_that_a_dead_process_left_runs_again(bench: Bench) -> None:
     assert bench.ran == ["left"]
 
 
+async def test_what_takes_its_process_along_comes_later_each_time(bench: Bench) -> None:
+    """Each time that a process died with it is counted; on one process it then waits, so that it keeps nobody else from their turn."""
+    past = datetime.now(UTC) - timedelta(minutes=5)
+    left = {"kind": "notify", "state": RUNNING, "parameters": {}, "next_at": past, "started_at": past, "created_at": past, "queued": True}
+    await ActionRow.create(id=new_id(), key="poison", attempts=3, **left)
+    await ActionRow.create(id=new_id(), key="bystander", attempts=0, **left)
+    await bench.dispatcher.start()
+    await bench.begun(1)
+
+    async with asyncio.timeout(PATIENCE):
+        while {row.key: row.attempts for row in await ActionRow.all()} != {"poison": 4, "bystander": 1}:  # noqa: ASYNC110 - lies in a database
+            await asyncio.sleep(0.02)
+    await bench.dispatcher.stop()
+    poison = await ActionRow.get(key="poison")
+    if bench.settings.database_url is None:
+        assert (bench.ran, poison.state) == (["bystander"], DUE)
+        assert poison.next_at is not None
+        assert poison.next_at > datetime.now(UTC) - timedelta(minutes=1)
+
+
 async def test_a_failing_database_write_does_not_lose_the_row(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The outcome could not be written: the action runs again."""
     monkeypatch.setattr("adapter.infra.dispatch.distributed.LOST", timedelta(0))

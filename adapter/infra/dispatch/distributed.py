@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 import procrastinate
 import structlog
 from procrastinate.worker import Worker
+from tortoise.expressions import F
 
 from adapter.clock import Clock
 from adapter.domain.frozen import digest
 from adapter.errors import described
 from adapter.infra.database import connection, transaction
 from adapter.infra.models import ActionRow
-from adapter.infra.queue import DUE, LANE_WIDTH, lane
+from adapter.infra.queue import DUE, LANE_WIDTH, RUNNING, lane
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ SELECT procrastinate_defer_jobs_v1(ARRAY(
     FROM unnest($1::int[], $2::text[], $3::text[]) AS job(priority, lock, args)))
 """  # noqa: S608 - constants only
 _FIND_LOST = """
-UPDATE action SET state = 'due', queued = false WHERE id IN (
+UPDATE action SET state = 'due', queued = false, attempts = attempts + CASE WHEN state = 'running' THEN 1 ELSE 0 END WHERE id IN (
     SELECT a.id FROM action a
     WHERE ((a.state = 'due' AND a.queued AND a.next_at < $1) OR (a.state = 'running' AND a.started_at < $1))
     AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.status IN ('todo', 'doing') AND j.args->>'action_id' = a.id))
@@ -149,6 +150,7 @@ class DistributedDispatcher:
 
     async def _rescue(self) -> None:
         for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED):
+            await ActionRow.filter(id=job.task_kwargs.get("action_id"), state=RUNNING).update(attempts=F("attempts") + 1)
             await self._app.job_manager.retry_job(job)
             log.warning("a job of a dead worker runs again", action=job.task_kwargs.get("action_id"))
         await self._rescue_own()

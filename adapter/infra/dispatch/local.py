@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 from tortoise.expressions import Q
@@ -33,6 +34,8 @@ LIMITS: Mapping[str, int] = {
 """How many of a kind run at a time, beside the process's whole `concurrency`; the others have no limit of their own. So a mail server or a
 consumer that hangs leaves room for what a storefront just sent."""
 POLL = 0.5
+LONGEST_PAUSE = 300
+"""Seconds before an action runs again that was running when the process died."""
 LOOK_AHEAD = 100
 """How many rows that may run are looked at in one go."""
 
@@ -96,9 +99,13 @@ class LocalDispatcher:
     async def _recover(self) -> None:
         """Rows that are `running` although no task of this process runs them: a killed process's, or one whose outcome was not written."""
         self._lost = False
-        lost = [row.id for row in await ActionRow.filter(state=RUNNING).only("id") if row.id not in self._tasks]
+        lost = [row for row in await ActionRow.filter(state=RUNNING).only("id", "attempts") if row.id not in self._tasks]
+        for row in lost:
+            # What took its process along more than once comes later each time, so that the others get done in between.
+            pause = timedelta(seconds=min(2**row.attempts, LONGEST_PAUSE) if row.attempts else 0)
+            begun_again = {"state": DUE, "next_at": self._clock.now() + pause, "attempts": row.attempts + 1}
+            await ActionRow.filter(id=row.id, state=RUNNING).update(**begun_again)
         if lost:
-            await ActionRow.filter(id__in=lost, state=RUNNING).update(state=DUE, next_at=self._clock.now())
             log.info("actions of a stopped run are due again", count=len(lost))
 
     async def _start_due(self) -> None:
