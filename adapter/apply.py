@@ -20,6 +20,8 @@ from adapter.infra.sources import seal
 
 OVERLAP = timedelta(hours=24)
 """How long a secret that a configuration no longer names goes on signing messages to its endpoint."""
+MOST_SECRETS = 10
+"""That sign a message to one endpoint at a time."""
 
 
 async def apply(configuration: Configuration, folder: Path, files: Files, vault: Vault, now: datetime) -> list[str]:
@@ -115,6 +117,9 @@ async def _endpoint(wanted: EndpointConfiguration, vault: Vault, now: datetime) 
         for secret, until in open_secrets(vault, existing.sealed):
             if secret not in wanted.secrets and (until is None or until > now):
                 secrets.append((secret, until or now + OVERLAP))
+    if len(secrets) > MOST_SECRETS:
+        told = f"{len(secrets)} would sign at the same time, at most {MOST_SECRETS} may: old ones end {OVERLAP} after they were replaced"
+        raise Misconfigured(f"endpoint {wanted.name}.secrets", told)
     values: dict[str, Any] = {
         "url": wanted.url,
         "events": list(wanted.events),

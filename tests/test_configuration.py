@@ -285,6 +285,22 @@ async def test_an_endpoints_old_secret_ends_after_a_day(opened: Vault, tmp_path:
     assert open_secrets(opened, (await EndpointRow.get()).sealed) == [(ENVIRONMENT["NEWER"], None)]
 
 
+async def test_an_eleventh_secret_within_a_day_is_refused(opened: Vault, tmp_path: Path) -> None:
+    """Ten sign at the same time at most; the eleventh is taken once the first has ended."""
+
+    async def change(number: int, hours: float) -> int:
+        secret = tmp_path / f"consumer.{number}"
+        secret.write_text(new_secret(bytes([number]) * 32), encoding="utf-8")
+        text = COMPLETE.replace("file:consumer.secret", f"file:{secret.name}")
+        await applied(tmp_path, text, opened, NOW + timedelta(hours=hours))
+        return len(open_secrets(opened, (await EndpointRow.get()).sealed))
+
+    assert [await change(number, number / 10) for number in range(1, 11)] == list(range(1, 11))
+    with pytest.raises(Misconfigured, match=r"endpoint books\.secrets: 11 would sign at the same time, at most 10 may"):
+        await change(11, 2)
+    assert await change(11, 24.2) == 10
+
+
 @pytest.mark.parametrize("table", ["source", "endpoint"])
 async def test_an_entity_that_does_not_exist(opened: Vault, tmp_path: Path, table: str) -> None:
     """Nothing of the file is applied."""
