@@ -81,7 +81,8 @@ def reserved() -> socket.socket:
 async def hurry(seconds: float = 60) -> AsyncIterator[None]:
     """The clock of the running loop leaps by so many seconds, a hundred times a second: whoever waits for a time to be over need not.
 
-    So a test can wait for what it needs without a limit that a slow machine would miss, and then let the limit pass.
+    So a test can wait for what it needs without a limit that a slow machine would miss, and then let the limit pass. Limits of the test's
+    own pass too: inside of this, `pytest` alone guards against hanging.
     """
     loop = asyncio.get_running_loop()
     before, leapt = loop.time, 0.0
