@@ -5,7 +5,6 @@ import socket
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import unused_port
 
 from tests.cli.conftest import run
 
@@ -50,8 +49,8 @@ def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
     ],
     ids=["nobody listens", "no port", "another database"],
 )
-def test_a_server_that_cannot_be_reached(address: str, problem: str) -> None:
-    line = told("work", ADAPTER_DATABASE_URL=address.format(port=unused_port()))
+def test_a_server_that_cannot_be_reached(address: str, problem: str, own_port: int) -> None:
+    line = told("work", ADAPTER_DATABASE_URL=address.format(port=own_port))
     assert line.startswith(f"storefront-adapter: {problem}")
 
 
