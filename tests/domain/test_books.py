@@ -40,6 +40,8 @@ class Life:
     goods: tuple[tuple[int, int, int], ...]
     """Article, pieces, and how much less than their price was paid back."""
     money: tuple[int, ...]
+    rebate: int = 0
+    """What is taken off the whole order, with a tax of 19 %."""
 
     def snapshot(self, version: int) -> Order:
         """The order as its storefront states it, with free shipping so that it is never empty."""
@@ -52,6 +54,10 @@ class Life:
                 )
             total += article.gross(pieces, includes=self.includes)
             taxed += sum(amount for _, amount in article.taxes) * pieces
+        if self.rebate:
+            contained = self.rebate * 19 // (119 if self.includes else 100)
+            lines.append(line("rebate", euros(-self.rebate), tax("0.19", euros(-contained), "Tax 0.19"), kind="discount"))
+            total, taxed = total - self.rebate - (0 if self.includes else contained), taxed - contained
         return paid(order(euros(total), euros(taxed), *lines, line("parcel", "0.00", kind="shipping"), includes=self.includes))
 
     def refunds(self) -> list[Refund]:
@@ -72,7 +78,8 @@ class Life:
             article.gross(pieces, includes=self.includes) for article, pieces in zip(self.articles, self.versions[-1], strict=True)
         )
         returned = sum(self.articles[index].gross(pieces, includes=self.includes) - less for index, pieces, less in self.goods)
-        return charged - returned - sum(self.money)
+        rebate = self.rebate + (0 if self.includes else self.rebate * 19 // 100)
+        return charged - rebate - returned - sum(self.money)
 
 
 def euros(cents: int) -> str:
@@ -99,11 +106,13 @@ def random_life(random: Random) -> Life:
             goods.append((index, back_now, random.randint(1, worth - 1) if worth > 1 and random.random() < 0.2 else 0))
     room = min(sum(a.gross(n, includes=includes) for a, n in zip(articles, version, strict=True)) for version in versions)
     room -= sum(articles[index].gross(pieces, includes=includes) for index, pieces, _ in goods)
+    rebate = random.choice([0, random.randint(0, max(0, room * 2 // 3))])
+    room -= rebate + (0 if includes else rebate * 19 // 100)
     money = []
     while room > 0 and random.random() < 0.6:
         money.append(random.randint(1, room))
         room -= money[-1]
-    return Life(includes, tuple(articles), tuple(versions), tuple(goods), tuple(money))
+    return Life(includes, tuple(articles), tuple(versions), tuple(goods), tuple(money), rebate)
 
 
 def tell(life: Life, random: Random) -> Books:
@@ -148,7 +157,7 @@ def check(books: Books) -> None:
         assert document.totals.net + document.totals.tax == document.totals.gross >= 0
         assert sum(each.net for each in document.lines) == document.totals.net
     for position, left in balances(books).items():
-        assert all(amount >= 0 for amount in left.values()), (position, left)
+        assert all(amount >= 0 for amount in left.values()) or all(amount <= 0 for amount in left.values()), (position, left)
 
 
 def deviations(books: Books) -> list[Fraction]:
