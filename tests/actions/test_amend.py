@@ -1,6 +1,9 @@
 """Orders that change after their invoice: one additional invoice or credit note per change, none for what a refund credits."""
 
+from itertools import permutations
 from typing import Any
+
+import pytest
 
 from adapter.infra.models import ActionRow, CounterRow, EventRow
 from tests.house import House
@@ -113,6 +116,34 @@ async def test_a_refund_of_what_left_the_order_is_its_only_credit_note(still_hou
         ("invoice", "INV-2026-000001", 17850), ("credit_note", "CN-2026-000001", 5950)
     ]  # fmt: skip
     assert await amendments(still_houses) == [("skipped", "the documents charge what the order does")]
+
+
+@pytest.mark.parametrize(
+    ("returned", "arrival"),
+    [
+        *((None, arrival) for arrival in permutations(range(3))),
+        *(("2", arrival) for arrival in ((0, 1, 2), (0, 2, 1), (2, 0, 1))),  # only what was invoiced can come back
+    ],
+)
+async def test_a_change_and_a_refund_come_to_the_same_in_any_order(
+    still_house: House, returned: str | None, arrival: tuple[int, ...]
+) -> None:
+    """Of 178.50 a shade for 59.50 leaves the order: 59.50 of money alone are given back beyond that, those for the shade are the same."""
+    refund: dict[str, Any] = {"id": "r-1", "at": "2026-11-20T10:05:00Z", "money": "59.50"}
+    if returned:
+        refund["lines"] = [{"line": returned, "quantity": "1", "amount": "59.50"}]
+    told = [
+        event("order.completed", an_order(total="178.50", paid=True, lines=[LAMP, SHADE])),
+        changed("119.00", LAMP, paid=True),
+        event("refund.issued", {"order_id": "o-1", "refund": refund}),
+    ]
+    for index in arrival:
+        await still_house.send("standard", told[index])
+        await still_house.run_due(without=WITHOUT)
+    signed = [(1 if row.kind == "invoice" else -1, row) for row, _ in await still_house.documents()]
+    assert sum(sign * row.total for sign, row in signed) == (11900 if returned else 5950)
+    assert sum(sign * row.tax_total for sign, row in signed) == (1900 if returned else 950)
+    assert not await ActionRow.filter(state__in=("held", "dead", "waiting")).exists()
 
 
 async def test_a_refund_of_what_was_added_waits_for_its_invoice(still_houses: House) -> None:
