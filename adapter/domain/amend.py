@@ -79,14 +79,19 @@ def difference(
             f"over_credit: the order was changed by {text(given, whole.currency)} {whole.currency} less, but only"
             f" {text(ledger.left + back, whole.currency)} of invoice {whole.number} is left: compare its refunds with the order"
         )
-    if not freed:
-        return amendment
     lines = {line.position: line for line in whole.lines}
     work_in(lines, amendment.added, 1)
     work_in(lines, amendment.removed, -1)
-    elsewhere = Ledger.after(whole.model_copy(update={"lines": tuple(lines.values())}), credits, translate, also=freed)
-    elsewhere.give_more(-back, say(Phrase.REFUND, translate))
-    return amendment.model_copy(update={"removed": _numbered([*amendment.removed, *freed, *elsewhere.lines()])})
+    settled = _settled(Ledger.after(whole.model_copy(update={"lines": tuple(lines.values())}), credits, translate, also=freed), -back)
+    return amendment.model_copy(update={"removed": _numbered([*amendment.removed, *freed, *settled])})
+
+
+def _settled(ledger: Ledger, amount: Minor) -> tuple[DocumentLine, ...]:
+    """Lines that place what was taken back elsewhere; where nothing is left after that, they empty every line, as the last refund does."""
+    if not any(any(bucket.given) for bucket in ledger.buckets) and not amount:
+        return ()
+    ledger.give_more(amount, say(Phrase.REFUND, ledger.translate))
+    return ledger.lines()
 
 
 def _freed(ledger: Ledger, pairs: Mapping[int, tuple[DocumentLine, DocumentLine | None]]) -> tuple[DocumentLine, ...]:

@@ -204,6 +204,16 @@ def test_what_was_given_back_by_amount_goes_from_a_line_that_leaves_to_one_that_
     assert (found.total, found.taxes()) == (7700, {"0.19": 1597 - 319 - 48})
 
 
+def test_a_change_that_uses_up_the_total_empties_every_line() -> None:
+    """0.64 less a discount of 0.12, of which 0.36 were given back; then 0.16 of goods leave the order."""
+    rebate = line("rebate", "-0.12", tax("0.19", "-0.02"), kind="discount")
+    found = books(order("0.52", "-0.02", line("bead", "0.64", quantity="4", unit_price="0.16"), rebate))
+    found.give_back(order("0.52", "-0.02"), refund("r1", money="0.36"))
+    found.see(order("0.36", "-0.02", line("bead", "0.48", quantity="3", unit_price="0.16"), rebate))
+    assert [(row[0], row[3]) for row in rows(found.credits[1])] == [("Bead", 16), ("Bead", 4), ("Rebate", -4)]
+    assert (found.total, found.taxes()) == (0, {})
+
+
 def test_what_moves_leaves_nothing_in_the_national_currency_either() -> None:
     """16.95 EUR of tax are 182.42 SEK: an amount, a change that moves a part of it, another amount, and the rest."""
     found = books(FIRST)
