@@ -19,7 +19,7 @@ from adapter.demo.service import Service, ServiceFailed
 from adapter.demo.timeline import Timeline
 from adapter.signature import new_secret
 
-LIMIT = 60.0
+LIMIT = 120.0
 """Seconds in which what a step brings about must have come; then its promise is broken and the day goes on."""
 TICK = 1.8
 """Seconds of silence after which the timeline says what is being waited for."""

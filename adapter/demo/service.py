@@ -20,7 +20,7 @@ from adapter.signature import Scheme, sign
 COMMAND = (sys.executable, "-m", "adapter.cli")
 KEPT_SETTINGS = ("ADAPTER_CHROMIUM",)
 """What the demo takes over of its caller's settings; all else are the embedded defaults."""
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds in which the service must have started, and in which a storefront gets an answer."""
 PAUSE = 0.2
 RETRY = 1.0
