@@ -109,7 +109,7 @@ def _freed(ledger: Ledger, pairs: Mapping[int, tuple[DocumentLine, DocumentLine 
         if old.gross > 0 and bucket.by_amount > 0 and not _fits(bucket, *reduction):
             name = say(Phrase.OF_LINE, ledger.translate, name=refund, line=old.name)
             ledger.take(bucket, -bucket.by_amount, name[:2_000])
-    return ledger.lines()
+    return ledger.lines() if ledger.entries else ()
 
 
 def _last(invoices: Sequence[Document], credits: Sequence[Document]) -> int:

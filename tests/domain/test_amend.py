@@ -214,6 +214,14 @@ def test_a_change_that_uses_up_the_total_empties_every_line() -> None:
     assert (found.total, found.taxes()) == (0, {})
 
 
+def test_an_order_that_costs_nothing_changes_like_any_other() -> None:
+    """A discount of everything: what is added is invoiced, what goes is credited, and nothing else is said."""
+    gift = line("gift", "11.90", tax("0.19", "1.90"))
+    free = line("free", "-11.90", tax("0.19", "-1.90"), kind="discount")
+    found = books(order("0.00", "0.00", gift, free), order("15.00", "0.98", gift, free, BOOK), order("0.00", "0.00", gift, free))
+    assert [rows(document) for document in (*found.invoices[1:], *found.credits)] == [[("Book", 1402, 98, 1500)]] * 2
+
+
 def test_what_moves_leaves_nothing_in_the_national_currency_either() -> None:
     """16.95 EUR of tax are 182.42 SEK: an amount, a change that moves a part of it, another amount, and the rest."""
     found = books(FIRST)
