@@ -22,7 +22,7 @@ _MEANING = ("/Alt", "/ActualText", "/Lang", "/E", "/T")
 _PAINTING = frozenset({b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*", b"S", b"s"})
 _CLIPPING = frozenset({b"n", b"W n", b"W* n"})
 
-_DRAWING = re.compile(rb"/\w+ <</MCID (\d+) >>BDC\n((?:(?!BT\n|EMC\n)(?:/\S+ gs|[^/\n]*)\n)*EMC\n)")
+_DRAWING = re.compile(rb"/\w+ <</MCID (\d+) >>BDC\n((?:(?!BT\n|EMC\n)[^\n]*(?<! Do)(?<!BDC)(?<!BMC)\n)*EMC\n)")
 """Marked content that sets no text and paints no picture: lines, grounds, or nothing at all."""
 
 Moved = dict[tuple[int, int], Object]

@@ -63,7 +63,8 @@ async def test_lines_and_grounds_become_artifacts_and_figures_stay(chromium):
     square = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><rect width='9' height='9'/></svg>"
     printed = await chromium.pdf(
         "<!DOCTYPE html><html lang=en><title>t</title><h1 style='border-bottom:3px solid'>One</h1><hr>"
-        f'<table><tr><td style="background:red">Two<td style="border:1px solid"></table><img alt=Square src="{square}">'
+        f'<table><tr><td style="background:red">Two<td style="border:1px solid;background:linear-gradient(red,blue)"></table>'
+        f'<img alt=Square src="{square}">'
     )
     with pikepdf.open(BytesIO(printed)) as document:
         before = tagged(document)
