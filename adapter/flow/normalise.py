@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -21,6 +22,8 @@ from adapter.infra.services import Run, Services
 from adapter.infra.sources import Source
 
 log = structlog.get_logger()
+
+EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), timedelta(days=366)
 
 
 async def normalise(run: Run) -> Mapping[str, Any] | None:
@@ -60,7 +63,17 @@ async def read(delivery: DeliveryRow, source: Source, services: Services) -> Seq
         pulls = connector.pull(payload, context) if connector.pull is not None else ()
     pulled = await _pull(source, pulls, services)
     with _trusting(connector):
-        return translate(payload, Context(topic=topic, settings=source.settings, hint=hint, pulled=pulled))
+        events = translate(payload, Context(topic=topic, settings=source.settings, hint=hint, pulled=pulled))
+    _check_times(events, services.clock.now())
+    return events
+
+
+def _check_times(events: Sequence[Event], now: datetime) -> None:
+    """Refuse what happened when there were no such shops, or will in more than a year: it would stand on an invoice."""
+    for event in events:
+        for what, at in (("at", event.at), ("order.placed_at", event.order.placed_at if event.order else None)):
+            if at is not None and not (EARLIEST < at.replace(tzinfo=UTC) < now + LATEST):
+                raise GiveUp(f"bad_time: {event.type.value}: {what} is {at.isoformat()}; correct it in the shop, and have it sent again")
 
 
 @contextmanager

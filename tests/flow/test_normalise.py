@@ -163,6 +163,21 @@ async def test_an_empty_body_is_a_dead_letter_and_an_erased_one_is_skipped(still
     ]
 
 
+@pytest.mark.parametrize(
+    "placed_at", ["0001-01-01T00:00:00-14:00", "1970-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "9999-12-31T23:59:59+14:00"]
+)
+async def test_a_time_that_cannot_be_is_a_dead_letter(still_house: House, placed_at: str) -> None:
+    """It would stand on an invoice. An order of some years ago, or a few days ahead, is one."""
+    await still_house.send("standard", completed(placed_at=placed_at))
+    await still_house.send("standard", completed("o-2", placed_at="2019-02-28T10:00:00+01:00"))
+    await still_house.send("standard", completed("o-3", placed_at="2026-11-27T10:00:00+01:00"))
+    await still_house.run_due(without=WITHOUT)
+    read = {row.state: row.error for row in await ActionRow.filter(kind="normalise")}
+    assert set(read) == {"dead", "done"}
+    assert (read["dead"] or "").startswith("bad_time: order.")
+    assert {row.order_id for row in await DocumentRow.all()} == {"o-2", "o-3"}
+
+
 async def test_an_id_as_long_as_ids_may_be(still_houses: House) -> None:
     """255 characters of an order's id and of a refund's: no key outgrows its column."""
     order, refund = "ö" * 255, "r" * 255
