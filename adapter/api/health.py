@@ -43,5 +43,5 @@ class Health:
         try:
             await self._services.files.put(b"ready")
         except AdapterError as error:
-            return str(error)
+            return str(error).partition("\n")[0]
         return "ok"
