@@ -47,5 +47,5 @@ def test_amounts_are_exact_and_nothing_is_none() -> None:
 def test_what_cannot_be_read_is_named() -> None:
     with pytest.raises(GiveUp, match=r"^The order cannot be read: amount: .*'12,30'"):
         read(Body, {"amount": "12,30"}, "The order")
-    with pytest.raises(GiveUp, match="^The order cannot be read: the body: "):
+    with pytest.raises(GiveUp, match=r"^The order cannot be read: the body: "):
         read(Body, [1], "The order")
