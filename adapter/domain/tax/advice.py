@@ -11,8 +11,8 @@ from adapter.domain.tax.territory import place
 
 
 def advice(entity: Entity, today: date) -> tuple[Finding, ...]:
-    """What lacks (`missing`), also of the e-invoices that are wanted, then what is owed today to businesses and to consumers, then what will
-    be. None of it stops anything."""
+    """What lacks (`missing`), also of the e-invoices that are wanted, then what is owed today to businesses and to consumers, then what
+    will be. None of it stops anything."""
     if entity.address.country is None:
         return missing(entity)
     country = place(entity.address.country).country
