@@ -89,8 +89,8 @@ async def test_a_source_s_deliveries_in_a_range_of_time(house: House) -> None:
     assert await house.send("shopify", (FIXTURES / CREATED).read_bytes(), "orders/create") == 200
     assert await house.send("shopify", (FIXTURES / REFUNDED).read_bytes(), "refunds/create") == 200
     await house.idle()
-    tables = (EventRow, DocumentRow, MessageRow, ActionRow)
-    before = [await table.all().count() for table in tables]
+    everything = (EventRow.all(), DocumentRow.all(), MessageRow.all(), ActionRow.exclude(kind="retention"))  # that comes with the day
+    before = [await rows.count() for rows in everything]
     mails = len(house.around.mails)
     deliveries = await DeliveryRow.all().order_by("id")
     await DeliveryRow.filter(id=deliveries[1].id).update(body=b"")
@@ -108,7 +108,7 @@ async def test_a_source_s_deliveries_in_a_range_of_time(house: House) -> None:
 
     await row.refresh_from_db()
     assert (row.state, row.outcome["new"], row.attempts) == ("done", 0, 1)
-    assert [await table.all().count() for table in tables] == before
+    assert [await rows.count() for rows in everything] == before
     assert len(house.around.mails) == mails
 
 
