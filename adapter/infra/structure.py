@@ -26,12 +26,15 @@ _DRAWING = re.compile(rb"/\w+ <</MCID (\d+) >>BDC\n((?:(?!BT\n|EMC\n)[^\n]*(?<! 
 """Marked content that sets no text and paints no picture: lines, grounds, or nothing at all."""
 
 Moved = dict[tuple[int, int], Object]
+Place = tuple[tuple[int, int], int]
+"""A page, and the number of marked content on it."""
 
 
 def release_decoration(document: Pdf) -> None:
     """Make artifacts of the lines and grounds in the structure tree (PDF/UA-1, 7.1): all that is drawn outside of a figure without text."""
     tree = document.Root.get("/StructTreeRoot")
     owners = dict(_numbered(tree.ParentTree)) if tree is not None and "/ParentTree" in tree else {}
+    losing: dict[tuple[int, int], tuple[Object, set[Place]]] = {}
     for page in document.pages:
         stream, elements = page.get("/Contents"), owners.get(int(page.get("/StructParents", -1)))
         if elements is None or stream is None or isinstance(stream, Array):
@@ -43,10 +46,12 @@ def release_decoration(document: Pdf) -> None:
             if not isinstance(element, Dictionary) or _is_in_figure(element):
                 return found[0]
             elements[number] = None
-            _set_kids(element, [kid for kid in _kids(element) if not _is_content(kid, number, element, page)])
+            losing.setdefault(element.objgen, (element, set()))[1].add((page.objgen, number))
             return b"/Artifact BMC\n" + found[2]
 
         stream.write(_DRAWING.sub(released, stream.read_bytes()))
+    for element, places in losing.values():
+        _set_kids(element, [kid for kid in _kids(element) if _place(kid, element) not in places])
 
 
 def _numbered(node: Object) -> Iterator[tuple[int, Object]]:
@@ -73,11 +78,13 @@ def _is_in_figure(element: Object | None) -> bool:
     return False
 
 
-def _is_content(kid: object, number: int, element: Object, page: Object) -> bool:
-    """Whether an element's kid is the marked content of that number on that page."""
-    named, place = (kid.get("/MCID"), kid.get("/Pg")) if isinstance(kid, Dictionary) else (kid, None)
-    own = place or element.get("/Pg")
-    return named == number and own is not None and own.objgen == page.objgen
+def _place(kid: object, element: Object) -> Place | None:
+    """Where an element's kid is drawn; None for what is no marked content."""
+    number, page = (kid.get("/MCID"), kid.get("/Pg")) if isinstance(kid, Dictionary) else (kid, None)
+    if not isinstance(number, int):
+        return None
+    page = page or element.get("/Pg")
+    return None if page is None else (page.objgen, number)
 
 
 def slim_structure(document: Pdf) -> None:
