@@ -187,11 +187,12 @@ class Ledger:
         return [whole - given for whole, given in zip(bucket.whole, bucket.given, strict=True)]
 
     def _close(self) -> None:
-        """What single lines still have although the total is used up (a discount was given back by amount, say): it cancels out."""
+        """What single lines still have although the total is used up (a discount was given back by amount, say): it cancels out. It joins
+        what the note gives back of the line, unless that is a part of its goods: no more goods come back than were returned."""
         entries = {id(entry.bucket): entry for entry in self.entries}
         for bucket in self.buckets:
             own = entries.get(id(bucket))
-            if own is not None:
+            if own is not None and (not own.goods or own.gross + bucket.left in {own.gross, bucket.line.gross}):
                 own.gross += bucket.left
                 bucket.taken += bucket.left
             elif bucket.left or any(self._owed(bucket)):

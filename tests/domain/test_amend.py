@@ -214,6 +214,20 @@ def test_a_change_that_uses_up_the_total_empties_every_line() -> None:
     assert (found.total, found.taxes()) == (0, {})
 
 
+def test_no_more_goods_have_come_back_than_were_returned() -> None:
+    """A bead of three comes back, which uses up what an amount has left; then two leave the order: the amount stays given back."""
+    beads = [line("bead", f"0.{33 - 11 * gone}", quantity=str(3 - gone), unit_price="0.11") for gone in range(3)]
+    rebate = line("rebate", "-0.13", kind="discount")
+    mug = line("mug", "25.00", tax("0.19", "3.99"))
+    cheap, dear = order("0.20", "0", beads[0], rebate), order("24.98", "3.99", beads[2], rebate, mug)
+    found = books(cheap)
+    found.give_back(cheap, refund("r1", money="0.09"))
+    found.give_back(cheap, refund("r2", back("bead", "0.11"), money="0.11"))
+    assert [(row[0], row[3]) for row in rows(found.credits[1])] == [("Bead", 11), ("Bead", 7), ("Rebate", -7)]
+    found.see(dear)
+    assert found.total == 2498 - 20
+
+
 def test_an_order_that_costs_nothing_changes_like_any_other() -> None:
     """A discount of everything: what is added is invoiced, what goes is credited, and nothing else is said."""
     gift = line("gift", "11.90", tax("0.19", "1.90"))
