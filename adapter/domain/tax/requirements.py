@@ -55,6 +55,8 @@ _SIMPLIFIED = {
 """DE, AT, ES, FR, IT, PL, SE: the states' use of Art. 238 (K); elsewhere in the Union 100 EUR (Art. 220a). AE, CA, IN, NZ: K."""
 _NAME_SUFFICES = frozenset({"AU", "CA", "JP", "NZ"})
 """Countries whose full invoice tells who the buyer is, and not where (AU: identity or ABN, GST Act s. 29-70; CA, JP, NZ: K)."""
+_NET_PRICES = EU | {"GB"}
+"""Countries whose full invoice has unit prices without tax (Art. 226(8); VAT Regulations 1995 reg. 14)."""
 _LONGEST_NUMBER = {"IN": 16}
 """CGST Rules, rule 46 (K)."""
 _SECOND_LANGUAGES = {"AE": "ar"}
@@ -166,18 +168,24 @@ def _of_document(document: Document) -> Iterator[Finding]:
         yield _warning("number_too_long", f"number: has {len(document.number)} characters; {country} takes at most {longest}")
     if any(tax.rate is None and tax.tax for tax in document.taxes) and country not in SALES_TAX:
         yield _warning("rate_missing", "taxes: the order states a tax without its rate, which an invoice must show (Art. 226(9))")
-    untaxed = [group for group in document.taxes if not group.tax and group.category not in {TaxCategory.STANDARD, TaxCategory.ZERO}]
+    untaxed = [group for group in document.taxes if not group.tax and not group.category.taxed and group.category is not TaxCategory.ZERO]
     if any(not group.exemption and not group.exemption_code for group in untaxed) and not document.mentions:
         yield _error("exemption_missing", "taxes: no tax is charged and no reason is named (Art. 226(11))")
     if country in SALES_TAX or _is_simplified(document, country):
         return
+    if country in _NET_PRICES and document.prices_include_tax and document.totals.tax and _is_business(document.buyer):
+        told = "lines: unit prices are stated with tax, as the shop does; a full invoice to a business has them without (Art. 226(8))"
+        yield _info("unit_price_with_tax", told)
     yield from _of_buyer(document, name_suffices=country in _NAME_SUFFICES)
+
+
+def _is_business(buyer: DocumentParty | None) -> bool:
+    return buyer is not None and (buyer.company is not None or bool(buyer.tax_ids))
 
 
 def _of_buyer(document: Document, *, name_suffices: bool) -> Iterator[Finding]:
     buyer = document.buyer
-    business = buyer is not None and (buyer.company is not None or bool(buyer.tax_ids))
-    finding = _error if business else _info
+    finding = _error if _is_business(buyer) else _info
     if buyer is None:
         yield _info("buyer_missing", "buyer: a full invoice names the buyer; a consumer needs none")
     elif not name_suffices and not _is_complete(buyer):

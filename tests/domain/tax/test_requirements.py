@@ -1,6 +1,7 @@
 """What an entity and a document lack in law, and what a PDF is worth in a country."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -174,6 +175,20 @@ def test_what_goes_to_another_member_state_is_never_simplified() -> None:
     assert found(missing_on(document(abroad))) == ["buyer_address_missing"]
     sent = at_home.model_copy(update={"ship_to": abroad.buyer})
     assert found(missing_on(document(sent))) == ["buyer_address_missing"]
+
+
+def test_a_full_invoice_to_a_business_has_unit_prices_without_tax() -> None:
+    to = {"name": "Ada", "company": "Ada GmbH", "address": {"street": "Weg 1", "postcode": "1", "city": "Bonn", "country": "DE"}}
+
+    def said(total: str, buyer: dict[str, Any], *, includes: bool = True, of: Entity = COMPLETE) -> list[str]:
+        net = total if includes else str(Decimal(total) - 19)
+        return found(missing_on(document(order(total, "19", line("a", net, tax("0.19", "19")), includes=includes, buyer=buyer), of)))
+
+    assert said("519", to) == ["unit_price_with_tax"]
+    assert said("519", to, includes=False) == []
+    assert said("119", to) == [], "a simplified invoice needs none"
+    assert said("519", {**to, "company": None}) == []
+    assert said("519", to, of=seller("JP").model_copy(update={"tax_ids": COMPLETE.tax_ids})) == []
 
 
 def test_numbers_that_india_would_refuse() -> None:
