@@ -16,10 +16,13 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.Except
 
 
 def redact(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace the values of keys that may hold personal data or secrets; log identifiers instead."""
-    for key in event:
+    """Replace the values of keys that may hold personal data or secrets; log identifiers instead. What a terminal would obey, or take for
+    the end of the line, is written out."""
+    for key, value in event.items():
         if key in _HIDDEN:
             event[key] = "[redacted]"
+        elif isinstance(value, str) and not value.isprintable():
+            event[key] = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in value)
     return event
 
 
