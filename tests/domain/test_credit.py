@@ -354,7 +354,7 @@ def test_apportioning(whole: list[int], given: list[int], step: int, moved: list
     assert apportion(whole, given, step) == moved
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=6), st.lists(st.integers(1, 30), max_size=20))
 def test_apportioning_never_overshoots_and_ends_exactly(whole: list[int], steps: list[int]) -> None:
     given_back = [0] * len(whole)
@@ -370,7 +370,7 @@ def test_apportioning_never_overshoots_and_ends_exactly(whole: list[int], steps:
 
 
 @settings(
-    max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 )
 @given(orders(), st.data())
 def test_any_refunds_then_the_rest_leave_nothing(basket: Order, data: st.DataObject) -> None:
