@@ -67,19 +67,24 @@ class OrderState(Frozen):
         """The newest snapshot with every refund and payment ever seen, and with the facts that arrived beside snapshots.
 
         An order whose payment was confirmed counts as paid, and one whose cancellation was announced as cancelled, although the newest
-        snapshot may not say so yet.
+        snapshot may not say so yet: unless it is newer and says how much came in, since the order has grown after it was paid.
         """
         order = self._merged()
         if order is None:
             return None
         progress = order.progress
-        if EventType.PAYMENT_CONFIRMED in self.facts and progress.financial in _UNPAID_STATUSES:
+        if EventType.PAYMENT_CONFIRMED in self.facts and progress.financial in _UNPAID_STATUSES and not self._owed_since(order):
             paid_at = progress.paid_at or self.facts[EventType.PAYMENT_CONFIRMED]
             progress = progress.model_copy(update={"financial": FinancialStatus.PAID, "paid_at": paid_at})
         if self.cancelled:
             cancelled_at = progress.cancelled_at or self.facts.get(EventType.ORDER_CANCELLED)
             progress = progress.model_copy(update={"cancelled": True, "cancelled_at": cancelled_at})
         return order.model_copy(update={"progress": progress})
+
+    def _owed_since(self, order: Order) -> bool:
+        confirmed = self.facts[EventType.PAYMENT_CONFIRMED]
+        newer = order.version is not None and (confirmed is None or order.version > confirmed)
+        return newer and order.progress.financial is FinancialStatus.PARTIALLY_PAID and paid_amount(order) > 0
 
     def _merged(self) -> Order | None:
         return self.order and self.order.model_copy(update={"refunds": self.refunds, "payments": self.payments})

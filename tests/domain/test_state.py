@@ -110,6 +110,24 @@ def test_facts_that_the_snapshot_does_not_know_yet_count() -> None:
     assert (state.paid, state.cancelled) == (True, True)
 
 
+def test_an_order_that_grew_after_it_was_paid_owes_the_rest() -> None:
+    """What a newer snapshot says came in counts; one that is not newer, or names no money, does not know of the payment."""
+
+    def financial(version: datetime, confirmed_at: datetime | None = NOON, **totals: str) -> FinancialStatus:
+        confirmed = Event(type=EventType.PAYMENT_CONFIRMED, key="9001", order_id="9001", at=confirmed_at)
+        grown = snapshot(version, progress={"financial": "partially_paid"})
+        grown = grown.model_copy(update={"totals": grown.totals.model_copy(update={key: Decimal(paid) for key, paid in totals.items()})})
+        effective = seen(confirmed, updated(grown)).effective()
+        assert effective == seen(updated(grown), confirmed).effective()
+        assert effective is not None
+        return effective.progress.financial
+
+    assert financial(NOON + timedelta(hours=1), paid="4") is FinancialStatus.PARTIALLY_PAID
+    assert financial(NOON, None, paid="4") is FinancialStatus.PARTIALLY_PAID
+    assert financial(NOON + timedelta(hours=1)) is FinancialStatus.PAID
+    assert financial(NOON, paid="4") is FinancialStatus.PAID
+
+
 def test_an_order_of_which_nothing_is_known() -> None:
     state = OrderState()
     assert (state.effective(), state.paid, state.cancelled) == (None, False, False)
