@@ -63,11 +63,11 @@ class Made:
 
 
 async def make(services: Services, row: DocumentRow, document: Document, paid: Settlement, entity: Entity) -> tuple[Made, ...]:
-    """Every e-invoice that the entity wants. One that says what it said before keeps its verdict, while the rules are the same; nothing is
-    written to the database."""
+    """Every e-invoice that the entity wants and the buyer can have. What says what it said before keeps its verdict, while the rules are
+    the same; nothing is written to the database."""
     known = {each.profile: each for each in await einvoices_of(row.id)}
     made = []
-    for kind in dict.fromkeys(entity.einvoices):
+    for kind in (kind for kind in dict.fromkeys(entity.einvoices) if kind.concerns(document)):
         before = known.get(kind.value)
         each = await _make(services, document, paid, kind, before)
         recorded = before is not None and all(getattr(before, name) == value for name, value in each.row().items())

@@ -71,6 +71,11 @@ class DocumentParty(Frozen):
     tax_ids: tuple[TaxId, ...] = ()
     customer_id: Name | None = None
 
+    @property
+    def is_business(self) -> bool:
+        """Whether it is named as one."""
+        return self.company is not None or bool(self.tax_ids)
+
 
 class Bank(Frozen):
     """Where money that is due can be sent."""

@@ -187,20 +187,27 @@ async def test_files_beside_the_pdf_are_attached_where_they_are_valid(still_hous
 
 
 async def test_one_of_several_may_lack_something(still_house: House) -> None:
-    """A private buyer has no address in Peppol: the document and the other one go out."""
+    """A business without an address in Peppol: the document and the other one go out."""
     await want(still_house, "factur-x", "peppol-ubl")
-    await still_house.send("standard", completed(paid=True))
+    await still_house.send("standard", completed(paid=True, buyer={**BUYER, "tax_ids": [], "company": "Example & Daughters"}))
     await still_house.run_due(without=("notify", "deliver"))
     row = await DocumentRow.get()
     assert (await files(still_house, row))[1] is not None
     [mail] = still_house.around.parsed_mails()
     assert names(mail) == [f"{row.number}.pdf"]
     assert [(finding["code"], finding["message"]) for finding in row.findings] == [
-        (
-            "einvoice_not_representable",
-            "peppol-ubl: peppol needs an electronic address of the buyer (BT-49), the buyer's postcode (BR-DE-9)",
-        )
+        ("einvoice_not_representable", "peppol-ubl: peppol needs an electronic address of the buyer (BT-49)")
     ]
+
+
+async def test_people_get_nothing_by_peppol_and_nobody_waits_for_that(still_house: House) -> None:
+    """Who has mails held until every e-invoice is valid does not mean the one that a person cannot receive."""
+    await want(still_house, "factur-x", "peppol-ubl", policy="hold")
+    await still_house.send("standard", completed(paid=True))
+    await still_house.run_due(without=("notify", "deliver"))
+    row = await DocumentRow.get()
+    assert (await files(still_house, row))[1] is not None
+    assert (row.findings, len(still_house.around.mails)) == ([], 1)
 
 
 async def test_where_no_validator_starts_documents_go_out_plain(

@@ -37,6 +37,10 @@ class EInvoice(StrEnum):
         """Whether it travels inside of the PDF."""
         return self is EInvoice.FACTUR_X
 
+    def concerns(self, document: Document) -> bool:
+        """Whether the buyer can have one: Peppol reaches businesses and authorities, not people."""
+        return self.profile is not Profile.PEPPOL or (document.buyer is not None and document.buyer.is_business)
+
     def write(self, document: Document, settlement: Settlement) -> bytes:
         """The e-invoice in UTF-8. Raises `NotRepresentable` with the reason where it cannot say what the document says."""
         writer = ubl if self.syntax is Syntax.UBL else cii

@@ -173,19 +173,15 @@ def _of_document(document: Document) -> Iterator[Finding]:
         yield _error("exemption_missing", "taxes: no tax is charged and no reason is named (Art. 226(11))")
     if country in SALES_TAX or _is_simplified(document, country):
         return
-    if country in _NET_PRICES and document.prices_include_tax and document.totals.tax and _is_business(document.buyer):
+    if country in _NET_PRICES and document.prices_include_tax and document.totals.tax and document.buyer and document.buyer.is_business:
         told = "lines: unit prices are stated with tax, as the shop does; a full invoice to a business has them without (Art. 226(8))"
         yield _info("unit_price_with_tax", told)
     yield from _of_buyer(document, name_suffices=country in _NAME_SUFFICES)
 
 
-def _is_business(buyer: DocumentParty | None) -> bool:
-    return buyer is not None and (buyer.company is not None or bool(buyer.tax_ids))
-
-
 def _of_buyer(document: Document, *, name_suffices: bool) -> Iterator[Finding]:
     buyer = document.buyer
-    finding = _error if _is_business(buyer) else _info
+    finding = _error if buyer and buyer.is_business else _info
     if buyer is None:
         yield _info("buyer_missing", "buyer: a full invoice names the buyer; a consumer needs none")
     elif not name_suffices and not _is_complete(buyer):
