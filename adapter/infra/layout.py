@@ -1,15 +1,16 @@
-"""What the templates of pages and mails share: the Jinja environment of a language, its filters, typefaces and colours."""
+"""What the templates of pages and mails share: the Jinja environment of a language, its filters, typefaces, colours, and the foot of pages."""
 
 import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
+from unicodedata import east_asian_width
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from adapter.domain.document import Font, LineTax, TaxCategory, TaxGroup
-from adapter.domain.text import printable
+from adapter.domain.document import Font, LineTax, Seller, TaxCategory, TaxGroup
+from adapter.domain.text import one_line, printable
 from adapter.infra.language import TEMPLATES, Language, language
 from adapter.infra.postal import address_lines
 
@@ -150,3 +151,29 @@ def tax_id_label(kind: str, words: Language) -> str:
         "vat": _("VAT no."),
     }
     return str(labels.get(kind, _("Tax ID")))
+
+
+def furniture(seller: Seller, words: Language) -> str:
+    """The seller at the foot of every page: name and address, then register and tax numbers, each cut to two lines."""
+    ids = [f"{tax_id_label(tax_id.kind, words)} {tax_id.value}" for tax_id in seller.tax_ids]
+    lines = ([seller.name, *address_lines(seller.address, words)], [text for text in (seller.registration, *ids) if text])
+    joined = (" · ".join(words.isolated(one_line(part)) for part in line) for line in lines if line)
+    return "\n".join(_cut(line, 140) for line in joined)
+
+
+def _cut(line: str, room: int) -> str:
+    """As much of a line as takes the room of so many letters; an ideograph takes that of two."""
+    for at, character in enumerate(line):
+        room -= 2 if east_asian_width(character) in "WF" else 1
+        if room < 0:
+            return line[:at].rstrip() + "\u2069" * (line[:at].count("\u2068") - line[:at].count("\u2069")) + " …"
+    return line
+
+
+def page_count(words: Language) -> Markup:
+    """`Page 1 of 3` as CSS content, in whatever order the language puts it."""
+    counters = {"{page}": "counter(page)", "{pages}": "counter(pages)"}
+    _ = words.translate
+    text = _("Page %(page)s of %(pages)s") % {"page": "{page}", "pages": "{pages}"}
+    parts = [counters.get(part) or css_text(part) for part in re.split(r"(\{pages?\})", text) if part]
+    return Markup(" ".join(parts))  # noqa: S704

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any
-from unicodedata import east_asian_width
 
 import css_inline
 from markupsafe import Markup
@@ -27,9 +26,8 @@ from adapter.errors import GiveUp, Misconfigured
 from adapter.infra.coverage import shown
 from adapter.infra.language import Language, same
 from adapter.infra.language import language as _language
-from adapter.infra.layout import both, colours, css_text, environment, fonts, has_rate, tax_id_label, tax_label
+from adapter.infra.layout import both, colours, environment, fonts, furniture, has_rate, page_count, tax_label
 from adapter.infra.payment_drawing import drawn_code, drawn_slip, drawn_symbol
-from adapter.infra.postal import address_lines
 
 PLACEHOLDERS = ("order_number", "invoice_number", "total", "due_date", "seller", "buyer", "amount_due")
 """What a merchant may write in braces in a subject or a message."""
@@ -77,8 +75,8 @@ def document_html(document: Document, settlement: Settlement, logo: bytes | None
         fiscal_code=drawn_symbol(mark.qr) if mark and mark.qr else None,
         notes=notes,
         remarks_are_short=_fit_beside_totals([document.reason or "", *document.mentions, *notes]),
-        seller_lines=_furniture(seller, words),
-        page_count=_page_count(words),
+        seller_lines=furniture(seller, words),
+        page_count=page_count(words),
         several_taxes=any(len(line.taxes) > 1 for line in document.lines),
         fonts=fonts(words.tag, [party.address.country for party in parties if party and party.address], document.branding.font),
         money=lambda amount: words.money(amount, document.currency),
@@ -173,32 +171,6 @@ def _bank(document: Document, words: Language, second: Language | None) -> list[
     return [(label, value) for label, value in found if value]
 
 
-def _furniture(seller: Seller, words: Language) -> str:
-    """The seller at the foot of every page: name and address, then register and tax numbers, each cut to two lines."""
-    ids = [f"{tax_id_label(tax_id.kind, words)} {tax_id.value}" for tax_id in seller.tax_ids]
-    lines = ([seller.name, *address_lines(seller.address, words)], [text for text in (seller.registration, *ids) if text])
-    joined = (" · ".join(words.isolated(one_line(part)) for part in line) for line in lines if line)
-    return "\n".join(_cut(line, 140) for line in joined)
-
-
-def _cut(line: str, room: int) -> str:
-    """As much of a line as takes the room of so many letters; an ideograph takes that of two."""
-    for at, character in enumerate(line):
-        room -= 2 if east_asian_width(character) in "WF" else 1
-        if room < 0:
-            return line[:at].rstrip() + "\u2069" * (line[:at].count("\u2068") - line[:at].count("\u2069")) + " …"
-    return line
-
-
-def _page_count(words: Language) -> Markup:
-    """`Page 1 of 3` as CSS content, in whatever order the language puts it."""
-    counters = {"{page}": "counter(page)", "{pages}": "counter(pages)"}
-    _ = words.translate
-    text = _("Page %(page)s of %(pages)s") % {"page": "{page}", "pages": "{pages}"}
-    parts = [counters.get(part) or css_text(part) for part in re.split(r"(\{pages?\})", text) if part]
-    return Markup(" ".join(parts))  # noqa: S704
-
-
 def _line_tax(tax: LineTax, named: bool, words: Language) -> str:
     """A line's tax: the rate alone where that says it, name and rate where a line bears several; a dash where none is charged."""
     if not named and not has_rate(tax):
@@ -264,6 +236,7 @@ def mail_parts(
     context: dict[str, Any] = {
         **values,
         "kind": kind,
+        "greeted": "" if _is_nameless(document) else values["buyer"],
         "original_number": words.isolated(document.original.number if document.original else ""),
         "document": document,
         "settlement": settlement,
@@ -288,6 +261,12 @@ def mail_parts(
         text=made.get_template("email/mail.txt.j2").render(context).strip() + "\n",
         html=css_inline.inline(made.get_template("email/mail.html.j2").render(context)),
     )
+
+
+def _is_nameless(document: Document) -> bool:
+    """Whether a word or the e-mail address stands for the buyer's name, with which nobody is greeted."""
+    buyer = document.buyer
+    return buyer is None or buyer.name in {say(Phrase.CUSTOMER, _language(document.language).translate), buyer.email}
 
 
 def _mail_facts(kind: str, values: dict[str, str], left: Minor, words: Language) -> list[tuple[str, str]]:

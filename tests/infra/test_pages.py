@@ -394,6 +394,17 @@ def test_both_bodies_of_a_mail_say_the_same(make):
     assert "TEST: this is not a real document." in mail(make(3, mode="test")).text
 
 
+@pytest.mark.parametrize(
+    ("tag", "name", "greeting"),
+    [("en", "Customer", "Hello,"), ("de", "Kunde", "Guten Tag,"), ("ja", "お客様", "お客様各位"),
+     ("de", "maya@okafor.example", "Guten Tag,"), ("ja", "Maya", "Maya 様"), ("de", "Customer", "Guten Tag Customer,")],
+)  # fmt: skip
+def test_who_has_no_name_is_greeted_without_one(make, tag, name, greeting):
+    document = make(1, language=tag, buyer=make(1).buyer.model_copy(update={"name": name}))
+    assert mail(document).text.startswith(greeting + "\n")
+    assert mail(make(1, language=tag, buyer=None)).text.startswith({"en": "Hello,", "de": "Guten Tag,", "ja": "お客様各位"}[tag])
+
+
 def test_an_order_s_own_number_sign_is_not_doubled(make):
     document = make(1, orders=(OrderReference(source="s", id="1", number="#1001"),))
     assert mail(document).subject == "Invoice for Order #1001"
