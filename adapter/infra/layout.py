@@ -1,4 +1,4 @@
-"""What the templates of pages and mails share: the Jinja environment of a language, its filters, typefaces, colours, and the foot of pages."""
+"""What the templates of pages and mails share: the Jinja environment of a language, its filters, typefaces, colours, the foot of pages."""
 
 import re
 from collections.abc import Sequence
