@@ -174,6 +174,19 @@ async def test_a_renderer_killed_costs_a_page():
         assert (chromium.renders, chromium.failures, chromium.restarts) == (2, 0, 0)
 
 
+async def test_what_a_discarded_page_says_late_is_not_heard():
+    async with browser(pages=1) as (chromium, _):
+        await chromium.pdf(HELLO)
+        slot = chromium._slots._queue[0]
+        old = slot.page._impl_obj
+        await chromium._discard(slot)
+        await chromium.pdf(HELLO)
+        old.emit("crash", old)
+        assert not slot.crashed.is_set()
+        slot.page._impl_obj.emit("crash", slot.page._impl_obj)
+        assert slot.crashed.is_set()
+
+
 async def given_up_after(seconds, chromium, html):
     """The document printed, where its first attempt alone has so little time."""
     chromium.timeout = seconds
