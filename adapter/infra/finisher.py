@@ -17,9 +17,10 @@ from pikepdf import Array, Dictionary, Name, ObjectStreamMode, Pdf, PdfError, St
 
 from adapter.domain.text import one_line
 from adapter.errors import GiveUp
+from adapter.infra.decoration import release_decoration
 from adapter.infra.glyphs import name_characters
 from adapter.infra.outlines import join_outlines
-from adapter.infra.structure import describe_links, release_decoration, rewrite_pages, slim_structure
+from adapter.infra.structure import describe_links, rewrite_pages, slim_structure
 from adapter.infra.typeface import slim_fonts
 
 CREATOR = "Storefront Adapter"

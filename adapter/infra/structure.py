@@ -2,89 +2,24 @@
 
 Chromium wraps every run of text in a structure element of its own, gives each table cell its default attributes, and names elements by
 numbers that count over the life of the browser. None of it helps a reader, and all of it is removed. Text in the margin boxes of `@page`
-and what is hidden from readers (`aria-hidden`) is left untagged by Chromium, which PDF/UA forbids: it is marked as an artifact. So are
-the lines and grounds of tables and boxes, which it tags as if they were content.
+and what is hidden from readers (`aria-hidden`) is left untagged by Chromium, which PDF/UA forbids: it is marked as an artifact.
 """
 
-import re
 from collections.abc import Iterable, Iterator
-from typing import TypeGuard
 
 from pikepdf import Array, Dictionary, Name, Object, Pdf, String
 
 from adapter.infra.glyphs import glyph_widths, with_joined_strings, without_boxes
+from adapter.infra.tags import children, is_element, is_wrapper
 
 _MERGED = frozenset({"/TD", "/TH", "/P", "/H1", "/H2", "/H3", "/Link", "/Span", "/LBody", "/Lbl", "/Figure", "/NonStruct"})
 """Elements that take over the content of the wrappers in them."""
 _OF_TABLES = frozenset({"/TR", "/THead", "/TBody", "/TFoot", "/Caption"})
 """What a table may hold (ISO 32000-1, 14.8.4.3.4)."""
-_MEANING = ("/Alt", "/ActualText", "/Lang", "/E", "/T")
 _PAINTING = frozenset({b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*", b"S", b"s"})
 _CLIPPING = frozenset({b"n", b"W n", b"W* n"})
 
-_DRAWING = re.compile(rb"/\w+ <</MCID (\d+) >>BDC\n((?:(?!BT\n|EMC\n)[^\n]*(?<! Do)(?<!BDC)(?<!BMC)\n)*EMC\n)")
-"""Marked content that sets no text and paints no picture: lines, grounds, or nothing at all."""
-
 Moved = dict[tuple[int, int], Object]
-Place = tuple[tuple[int, int], int]
-"""A page, and the number of marked content on it."""
-
-
-def release_decoration(document: Pdf) -> None:
-    """Make artifacts of the lines and grounds in the structure tree (PDF/UA-1, 7.1): all that is drawn outside of a figure without text."""
-    tree = document.Root.get("/StructTreeRoot")
-    owners = dict(_numbered(tree.ParentTree)) if tree is not None and "/ParentTree" in tree else {}
-    losing: dict[tuple[int, int], tuple[Object, set[Place]]] = {}
-    for page in document.pages:
-        stream, elements = page.get("/Contents"), owners.get(int(page.get("/StructParents", -1)))
-        if elements is None or stream is None or isinstance(stream, Array):
-            continue
-
-        def released(found: re.Match[bytes], elements: Object = elements, page: Object = page.obj) -> bytes:
-            number = int(found[1])
-            element = elements[number] if number < len(elements) else None
-            if not isinstance(element, Dictionary) or _is_in_figure(element):
-                return found[0]
-            elements[number] = None
-            losing.setdefault(element.objgen, (element, set()))[1].add((page.objgen, number))
-            return b"/Artifact BMC\n" + found[2]
-
-        stream.write(_DRAWING.sub(released, stream.read_bytes()))
-    for element, places in losing.values():
-        _set_kids(element, [kid for kid in _kids(element) if _place(kid, element) not in places])
-
-
-def _numbered(node: Object) -> Iterator[tuple[int, Object]]:
-    """The entries of a number tree."""
-    for kid in node.get("/Kids", ()):
-        yield from _numbered(kid)
-    entries = list(node.get("/Nums", ()))
-    yield from zip(map(int, entries[::2]), entries[1::2], strict=True)
-
-
-def _set_kids(element: Object, kids: list[Object]) -> None:
-    """Give an element these kids; a wrapper without any leaves its parent."""
-    if kids or not _is_wrapper(element):
-        element["/K"] = Array(kids)
-    elif (parent := element.get("/P")) is not None:
-        _set_kids(parent, [kid for kid in _kids(parent) if not (_is_element(kid) and kid.objgen == element.objgen)])
-
-
-def _is_in_figure(element: Object | None) -> bool:
-    while element is not None:
-        if str(element.get("/S")) == "/Figure" or any(key in element for key in _MEANING[:2]):
-            return True
-        element = element.get("/P")
-    return False
-
-
-def _place(kid: object, element: Object) -> Place | None:
-    """Where an element's kid is drawn; None for what is no marked content."""
-    number, page = (kid.get("/MCID"), kid.get("/Pg")) if isinstance(kid, Dictionary) else (kid, None)
-    if not isinstance(number, int):
-        return None
-    page = page or element.get("/Pg")
-    return None if page is None else (page.objgen, number)
 
 
 def slim_structure(document: Pdf) -> None:
@@ -161,38 +96,27 @@ def with_artifacts(content: bytes) -> bytes:
     return b"\n".join(out)
 
 
-def _is_element(kid: object) -> TypeGuard[Object]:
-    return isinstance(kid, Dictionary) and "/S" in kid
-
-
-def _kids(element: Object) -> list[Object]:
-    kids = element.get("/K")
-    if kids is None:
-        return []
-    return list(kids) if isinstance(kids, Array) else [kids]
-
-
 def _elements(tree: Object) -> Iterator[Object]:
     """Every element that is in the tree when its parent has been dealt with: from the root downwards."""
-    waiting = [kid for kid in _kids(tree) if _is_element(kid)]
+    waiting = [kid for kid in children(tree) if is_element(kid)]
     while waiting:
         element = waiting.pop()
         yield element
-        waiting.extend(kid for kid in _kids(element) if _is_element(kid))
+        waiting.extend(kid for kid in children(element) if is_element(kid))
 
 
 def _lift(table: Object) -> None:
     """Put what a page keeps together with a table's last rows, in a row without a role, behind the table: it is no part of it."""
-    kids, parent = _kids(table), table.P
-    rows = [kid for kid in kids if not _is_element(kid) or str(kid.S) in _OF_TABLES]
+    kids, parent = children(table), table.P
+    rows = [kid for kid in kids if not is_element(kid) or str(kid.S) in _OF_TABLES]
     if len(rows) == len(kids):
         return
     lifted = [kid for kid in kids if kid not in rows]
     table["/K"] = Array(rows)
     for kid in lifted:
         kid["/P"] = parent
-    siblings = _kids(parent)
-    place = next(at for at, kid in enumerate(siblings, 1) if _is_element(kid) and kid.objgen == table.objgen)
+    siblings = children(parent)
+    place = next(at for at, kid in enumerate(siblings, 1) if is_element(kid) and kid.objgen == table.objgen)
     parent["/K"] = Array([*siblings[:place], *lifted, *siblings[place:]])
 
 
@@ -200,8 +124,8 @@ def _splice(element: Object, moved: Moved) -> None:
     """Take the content of the wrappers in this element into the element itself."""
     if str(element.S) not in _MERGED:
         return
-    before = _kids(element)
-    if not any(_is_wrapper(kid) for kid in before):
+    before = children(element)
+    if not any(is_wrapper(kid) for kid in before):
         return
     page = element.get("/Pg") or next(_pages(before), None)
     after = list(_content(element, before, element.get("/Pg") or page, page, moved))
@@ -213,29 +137,25 @@ def _splice(element: Object, moved: Moved) -> None:
 def _content(owner: Object, kids: Iterable[Object], own_page: Object | None, page: Object | None, moved: Moved) -> Iterator[Object]:
     """The kids, wrappers replaced by what is in them; a number of another page than the owner's becomes a reference."""
     for kid in kids:
-        if _is_wrapper(kid):
+        if is_wrapper(kid):
             moved[kid.objgen] = owner
-            yield from _content(owner, _kids(kid), kid.get("/Pg") or own_page, page, moved)
+            yield from _content(owner, children(kid), kid.get("/Pg") or own_page, page, moved)
         elif isinstance(kid, int) and own_page is not None and page is not None and own_page.objgen != page.objgen:
             yield Dictionary(Type=Name.MCR, Pg=own_page, MCID=kid)
         else:
-            if _is_element(kid):
+            if is_element(kid):
                 kid["/P"] = owner
             yield kid
 
 
-def _is_wrapper(kid: object) -> TypeGuard[Object]:
-    return _is_element(kid) and str(kid.S) == "/NonStruct" and not any(key in kid for key in _MEANING)
-
-
 def _pages(kids: Iterable[Object]) -> Iterator[Object]:
     for kid in kids:
-        if _is_wrapper(kid):
+        if is_wrapper(kid):
             page = kid.get("/Pg")
             if page is not None:
                 yield page
             else:
-                yield from _pages(_kids(kid))
+                yield from _pages(children(kid))
 
 
 def _keep_useful_attributes(element: Object) -> None:

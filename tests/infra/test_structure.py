@@ -8,9 +8,9 @@ import pytest
 from pikepdf import Array, Dictionary
 
 from adapter.domain.document import Settlement
+from adapter.infra.decoration import release_decoration
 from adapter.infra.logo import drawable_logo
 from adapter.infra.renderer import Renderer
-from adapter.infra.structure import release_decoration
 from tests.infra.test_basket import CASES as BASKET
 from tests.infra.test_basket import SVG
 from tests.infra.test_finisher import CASES
@@ -75,3 +75,22 @@ async def test_lines_and_grounds_become_artifacts_and_figures_stay(chromium):
     assert len(before[1]) > len(after[1]) == 3
     words = [place for place, content in before[0].items() if b"BT" in content]
     assert [place for place, kind in before[1] if place in words or kind == "/Figure"] == [place for place, _ in after[1]]
+
+
+async def test_a_heading_that_every_page_repeats_is_said_once(chromium, make):
+    pdf = await Renderer(chromium).pdf(make(120, language="ar", second_language="en"), Settlement())
+    with pikepdf.open(BytesIO(pdf)) as document:
+        assert len(document.pages) > 3
+        # Lines begin on the first page; breakdown and totals, which have headings of their own, are on the last.
+        pages = {page for (page, _), kind in tagged(document)[1] if kind == "/TH"}
+        assert pages == {document.pages[0].obj.objgen, document.pages[-1].obj.objgen}
+
+
+async def test_a_heading_that_goes_on_over_the_page_is_said_to_its_end(chromium):
+    words = " ".join(f"word {number}" for number in range(3_000))
+    printed = await chromium.pdf(f"<!DOCTYPE html><html lang=en><title>t</title><h1>One</h1><table><tr><th>{words}<td>Two</table>")
+    with pikepdf.open(BytesIO(printed)) as document:
+        before = tagged(document)[1]
+        release_decoration(document)
+        assert len(document.pages) > 1
+        assert tagged(document)[1] == before
