@@ -31,6 +31,7 @@ class Phrase(StrEnum):
     IMPORT_DUTIES = "Import duties"
     ADDITIONAL_FEES = "Additional fees"
     ITEM = "Item"
+    GOODWILL = "Goodwill"
     RESTOCKING_FEE = "Restocking fee"
     RETURN_FEE = "Return fee"
     TAX = "Tax"
@@ -61,6 +62,9 @@ _ADJUSTMENTS = {
     "shipping_refund": Phrase.SHIPPING,
     "restocking_fee": Phrase.RESTOCKING_FEE,
     "return_fee": Phrase.RETURN_FEE,
+    "goodwill": Phrase.GOODWILL,
+    "item": Phrase.ITEM,
+    "fee": Phrase.ADDITIONAL_FEES,
 }
 _CANCELLATIONS = {
     "customer": Phrase.CANCELLED_BY_CUSTOMER,

@@ -106,6 +106,8 @@ def test_a_refund_s_reason_is_somebody_s_own() -> None:
         ("restocking_fee", "Restocking fee", "Wiedereinlagerungsgebühr"),
         ("restocking_fee", "Scratched", "Scratched"),
         ("shipping_refund", "Shipping refund", "Versand"),
+        ("goodwill", None, "Kulanz"),
+        ("fee", None, "Zusätzliche Gebühren"),
         ("good_will", None, "Good will"),
         ("good_will", "Good Will", "Good Will"),
     ],
