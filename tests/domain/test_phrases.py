@@ -21,6 +21,8 @@ GERMAN = {
     "VAT": "USt.",
     "Tax": "USt.",
     "Restocking fee": "Wiedereinlagerungsgebühr",
+    "Goodwill": "Kulanz",
+    "Additional fees": "Zusätzliche Gebühren",
     "Not in stock": "Nicht lieferbar",
     "Order cancelled": "Bestellung storniert",
 }
