@@ -19,7 +19,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built without a network by the locked build tool."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-cache-dir", "-q", "-w", folder, ROOT]
-    built = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    built = subprocess.run(command, capture_output=True, text=True, timeout=540, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
     (made,) = folder.glob("*.whl")
     return made
@@ -42,7 +42,7 @@ def run(unpacked: Path, folder: Path, *arguments: str) -> str:
         env=ENVIRONMENT | {"PYTHONPATH": str(unpacked)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=540,
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr

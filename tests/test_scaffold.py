@@ -28,7 +28,7 @@ def run(target: Path, *arguments: str) -> str:
     path = os.pathsep.join([str(target.parent), str(ROOT)])
     result = subprocess.run(
         [sys.executable, *arguments], cwd=target.parent, env={**os.environ, "PYTHONPATH": path, "MYPYPATH": path},
-        capture_output=True, text=True, timeout=240, check=False,
+        capture_output=True, text=True, timeout=540, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
