@@ -235,11 +235,8 @@ class Adjustment(Frozen):
 
 
 class Refund(Frozen):
-    """One refund. Money and goods may differ; both are kept.
-
-    `money` is what was actually returned to the buyer, tax included, and None where the platform does not say. `shipping` is the part
-    of the order's shipping that is given back (convention as `RefundLine`).
-    """
+    """One refund. Money and goods may differ; both are kept. `money` is what was actually returned to the buyer, tax included, and None
+    where the platform does not say; `shipping` is the part of the order's shipping that is given back (convention as `RefundLine`)."""
 
     id: Identifier
     at: AwareDatetime | None = None
