@@ -12,6 +12,7 @@ Place = tuple[tuple[int, int], int]
 
 
 def is_element(kid: object) -> TypeGuard[Object]:
+    """Whether something in an element is an element itself, rather than content or a reference."""
     return isinstance(kid, Dictionary) and "/S" in kid
 
 
