@@ -17,7 +17,7 @@ from adapter.flow.route import emitter
 from adapter.infra import metrics
 from adapter.infra.database import DATABASE_DOWN, connection, transaction
 from adapter.infra.models import ActionRow, DocumentRow, EndpointRow, SourceRow
-from adapter.infra.queue import DEAD, DUE, SKIPPED, WAITING, lock_order
+from adapter.infra.queue import DEAD, DUE, SKIPPED, WAITING, invoice_fact, lock_order
 from adapter.infra.services import Services
 from adapter.infra.sources import entity_of
 
@@ -72,7 +72,7 @@ async def end_waits(services: Services) -> None:
     now = services.clock.now()
     limit = now - timedelta(days=services.settings.wait_days)
     for row in await ActionRow.filter(state=WAITING, waits_since__lt=limit):
-        harmless = row.kind == ActionKind.ISSUE_CREDIT_NOTE and row.parameters.get("refund") is None
+        harmless = await _is_harmless(row)
         reason = f"waited {services.settings.wait_days} days for {row.waits_for}, which never came"
         ended: Mapping[str, Any] = {
             "state": SKIPPED if harmless else DEAD, "error": reason, "waits_since": None, "finished_at": now
@@ -83,6 +83,17 @@ async def end_waits(services: Services) -> None:
     if stale:
         async with transaction():
             await ActionRow.filter(id__in=[row.id for row in stale], state=WAITING).update(state=DUE, next_at=now, queued=False)
+
+
+async def _is_harmless(row: ActionRow) -> bool:
+    """Whether nothing is missing when an action's fact never comes: a cancellation, or a mail or credit note of an invoice that the rules
+    did not want, or do not want yet. A refund of what should have been invoiced is for a person to see."""
+    if row.kind == ActionKind.ISSUE_CREDIT_NOTE and row.parameters.get("refund") is None:
+        return True
+    if row.source_id is None or row.order_id is None or row.waits_for != invoice_fact(row.source_id, row.order_id):
+        return False
+    unwanted = ActionRow.filter(source_id=row.source_id, order_id=row.order_id, kind=ActionKind.ISSUE_INVOICE.value, state=SKIPPED)
+    return row.kind == ActionKind.SEND_INVOICE or await unwanted.exists()
 
 
 async def watch_sources(services: Services) -> None:

@@ -134,6 +134,21 @@ async def test_waits_that_come_to_nothing(still_house: House, clock: SimulatedCl
     assert await DocumentRow.all().count() == 0
 
 
+async def test_an_order_that_gets_no_invoice_is_no_dead_letter(still_house: House, clock: SimulatedClock) -> None:
+    """Its mail and its credit note come to nothing, since the rules want no invoice of it."""
+    source = '[[source]]\nid = "standard"\nentity = "lighthouse"\nconnector = "standard"\nsecrets = ["env:STANDARD"]\n'
+    rule = '[[source.rules]]\nevent = "order.completed"\naction = "issue_invoice"\nconditions = { not_countries = ["DE"] }\n'
+    await still_house.configure(source + rule)
+    await still_house.send("standard", completed(paid=True))
+    await still_house.send("standard", refunded())
+    await still_house.run_due(without=WITHOUT[:3])
+    clock.advance(timedelta(days=8))
+    await sweep(still_house.app.services)
+    rows = await ActionRow.filter(kind__in=["issue_invoice", "send_invoice", "issue_credit_note"])
+    assert {row.kind: row.state for row in rows} == dict.fromkeys(("issue_invoice", "send_invoice", "issue_credit_note"), "skipped")
+    assert (await DocumentRow.all().count(), still_house.around.mails) == (0, [])
+
+
 async def test_what_waited_in_vain_goes_on_when_its_fact_comes_after_all(still_houses: House, clock: SimulatedClock) -> None:
     """An order that is refunded in part at once, and invoiced when it is fulfilled a month later."""
     source = '[[source]]\nid = "standard"\nentity = "lighthouse"\nconnector = "standard"\nsecrets = ["env:STANDARD"]\n'
