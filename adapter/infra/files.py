@@ -1,8 +1,9 @@
 """Files by their content: what is stored under a SHA-256 is that content or an error, in a local folder or an S3-compatible bucket."""
 
+from asyncio import to_thread
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
@@ -25,6 +26,9 @@ class Files:
 
     `url_or_path` is a folder, which is made when it is missing, or a URL that obstore knows, such as `s3://bucket/prefix` (credentials
     and region from the usual `AWS_…` variables). Raises `Misconfigured` when neither works.
+
+    The library's plain calls run in threads that the event loop waits for when it ends. Those of its asynchronous calls are the library's
+    own, touch Python's objects from there, and let a process that ends meanwhile abort.
     """
 
     def __init__(self, url_or_path: str) -> None:
@@ -46,10 +50,10 @@ class Files:
         """Store the content and return its SHA-256. What is already there is kept as it is; a reader never sees a part of it."""
         digest = sha256(content).hexdigest()
         try:
-            await self._store.put_async(_key(digest), content, mode="create")
+            await to_thread(self._store.put, _key(digest), content, mode="create")
         except AlreadyExistsError:
             if await self._content(digest) != content:
-                await self._store.put_async(_key(digest), content, mode="overwrite")
+                await to_thread(self._store.put, _key(digest), content, mode="overwrite")
         except (BaseError, OSError) as error:
             raise TryAgain(f"the file store does not take {digest}: {error}") from error
         return digest
@@ -81,7 +85,7 @@ class Files:
     async def delete(self, digest: str) -> None:
         """Delete the content, if it is there. Raises `TryAgain` when the store does not do it."""
         try:
-            await self._store.delete_async(_key(digest))
+            await to_thread(self._store.delete, _key(digest))
         except (NotFoundError, FileNotFoundError):
             return
         except (BaseError, OSError) as error:
@@ -90,7 +94,7 @@ class Files:
     async def exists(self, digest: str) -> bool:
         """Whether there is a file under this digest; its content is not read."""
         try:
-            await self._store.head_async(_key(digest))
+            await to_thread(self._store.head, _key(digest))
         except (NotFoundError, FileNotFoundError):
             return False
         except (BaseError, OSError) as error:
@@ -103,9 +107,11 @@ class Files:
 
     async def _content(self, digest: str) -> bytes | None:
         try:
-            found: Any = await self._store.get_async(_key(digest))
-            return bytes(await found.bytes_async())
+            return await to_thread(self._read, _key(digest))
         except (NotFoundError, FileNotFoundError):
             return None
         except (BaseError, OSError) as error:
             raise TryAgain(f"the file store does not give {digest}: {error}") from error
+
+    def _read(self, key: str) -> bytes:
+        return bytes(self._store.get(key).bytes())
