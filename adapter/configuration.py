@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
 from adapter import signature
 from adapter.connector import Connector, connector
@@ -295,8 +295,3 @@ def _is_secret(annotation: Any) -> bool:
     if get_origin(annotation) is Annotated:
         return _is_secret(get_args(annotation)[0])
     return annotation is SecretStr or any(_is_secret(part) for part in get_args(annotation))
-
-
-def secret_fields(settings: type[BaseModel]) -> list[str]:
-    """The names of the settings that hold secrets."""
-    return [name for name, field in settings.model_fields.items() if _is_secret(field.annotation)]
